@@ -1,0 +1,257 @@
+"""SentencePiece: train, encode, sample, decode. Text becomes ids here only; the model is the vocabulary."""
+
+import hashlib
+import io
+import random
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import sentencepiece
+
+from nmt.errors import StrEnum, UserError
+
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+
+JOINT_FILE = "tokenizer.model"
+SOURCE_FILE = "source.tokenizer.model"
+TARGET_FILE = "target.tokenizer.model"
+
+_TRAINING_THREADS = 2  # fixed, lest the sums of the unigram EM, and so the model, depend on the machine
+_TRAINING_LINES = 2_000_000  # of more a sample is taken: SentencePiece holds its training text in memory
+# SentencePiece leaves out lines of more than 4,192 bytes and those with its unknown mark: train on all.
+_LINE_LENGTH = 1000  # characters; longer lines are cut
+_RESERVED = str.maketrans({"\u2585": " "})
+_LINE_BREAKS = str.maketrans({"\n": " ", "\r": " "})
+
+
+class TokenizerKind(StrEnum):
+    unigram = "unigram"
+    bpe = "bpe"
+
+
+class Normalization(StrEnum):
+    nfkc = "nfkc"
+    identity = "identity"
+
+
+@dataclass
+class TokenizerConfig:
+    """How the vocabulary is made, or which SentencePiece file(s) to take instead.
+
+    `vocab_size` counts the special and byte pieces; separate tokenizers (`joint=False`) have that size each.
+    Both normalisations drop spaces at the ends and fold runs of them into one.
+    """
+
+    kind: TokenizerKind = TokenizerKind.unigram
+    vocab_size: int = 4000
+    joint: bool = True
+    character_coverage: float = 1.0
+    byte_fallback: bool = True
+    normalization: Normalization = Normalization.nfkc
+    path: str | None = None
+    source_path: str | None = None
+    target_path: str | None = None
+
+    def __post_init__(self) -> None:
+        smallest = UNK + 2 + (256 if self.byte_fallback else 0)  # the special pieces, the bytes and one more
+        if self.vocab_size < smallest:
+            raise UserError(f"`tokenizer.vocab_size` must be at least {smallest}, but is {self.vocab_size} instead")
+        if not 0.98 <= self.character_coverage <= 1.0:
+            raise UserError(
+                f"`tokenizer.character_coverage` must be between 0.98 and 1.0, but is {self.character_coverage} instead"
+            )
+        if (self.source_path is None) != (self.target_path is None):
+            raise UserError("`tokenizer.source_path` and `tokenizer.target_path` must be given together")
+        if self.path is not None and self.source_path is not None:
+            raise UserError("`tokenizer.path` must not be given with `tokenizer.source_path` and `tokenizer.target_path`")
+
+
+class Tokenizer:
+    """One SentencePiece model whose pieces 0 to 3 are padding, begin, end and unknown."""
+
+    def __init__(self, serialized: bytes) -> None:
+        self.serialized = serialized
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=serialized)
+
+    @classmethod
+    def from_bytes(cls, serialized: bytes, name: str = "the tokenizer") -> "Tokenizer":
+        """Raises UserError, beginning with `name`, if this is no model or one without our special ids."""
+        try:
+            tokenizer = cls(serialized)
+        except RuntimeError as error:
+            raise UserError(f"{name} must be a SentencePiece model, but cannot be read as one") from error
+        if len(tokenizer) == 0:
+            raise UserError(f"{name} must be a SentencePiece model, but has no pieces")
+        processor = tokenizer._processor
+        found = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
+        if found != (PAD, BOS, EOS, UNK):
+            raise UserError(
+                f"{name} must have the ids 0, 1, 2, 3 for padding, begin, end and unknown "
+                "(train it by `spm_train --pad_id=0 --bos_id=1 --eos_id=2 --unk_id=3`), "
+                f"but has {', '.join(map(str, found))} instead"
+            )
+        return tokenizer
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "Tokenizer":
+        """Raises UserError that names the file if it is missing, foreign, or has other special ids."""
+        try:
+            serialized = Path(path).expanduser().read_bytes()
+        except OSError as error:
+            raise UserError(f"tokenizer file {path} cannot be read: {error.strerror}") from error
+        return cls.from_bytes(serialized, f"tokenizer file {path}")
+
+    @property
+    def fingerprint(self) -> str:
+        return "sha256:" + hashlib.sha256(self.serialized).hexdigest()
+
+    def __len__(self) -> int:
+        return int(self._processor.get_piece_size())
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Piece ids of each text, without BOS and EOS. Large lists are spread over the cores."""
+        threads = 1 if len(texts) < 1000 else -1
+        ids: list[list[int]] = self._processor.encode([_valid(text) for text in texts], num_threads=threads)
+        return ids
+
+    def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Like `encode`, but draws one of the segmentations of each text; the same seed draws the same ones.
+
+        For unigram models `alpha` is the exponent on the probability of a segmentation, drawn from the whole
+        lattice (Kudo 2018): 0 is uniform, larger is closer to `encode`; 0.1 doubles the length of a sentence,
+        0.5 hardly changes it. For BPE models it is the probability of leaving out a merge (BPE-dropout,
+        Provilkov et al. 2020): 0 is `encode`, 0.1 is usual.
+        """
+        # SentencePiece draws from a generator per thread: only with one thread does the seed fix the draws.
+        sentencepiece.set_random_generator_seed(seed % 2**32)
+        ids: list[list[int]] = self._processor.encode(
+            [_valid(text) for text in texts], enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1
+        )
+        return ids
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each sequence in one line: '\\n' and '\\r' become spaces. PAD, BOS, EOS are left out.
+
+        Byte pieces that are no UTF-8 together become U+FFFD.
+        """
+        return [self._processor.decode(list(sequence)).translate(_LINE_BREAKS) for sequence in ids]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return [self._processor.id_to_piece(piece) for piece in ids]
+
+
+@dataclass(frozen=True)
+class TokenizerPair:
+    """The tokenizers of both languages; one and the same model when they are joint."""
+
+    source: Tokenizer
+    target: Tokenizer
+
+    @property
+    def joint(self) -> bool:
+        return self.source.serialized == self.target.serialized
+
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        return self.source.fingerprint, self.target.fingerprint
+
+    def save(self, directory: str | Path) -> None:
+        """Writes `tokenizer.model` if joint, else `source.tokenizer.model` and `target.tokenizer.model`."""
+        directory = Path(directory)
+        if self.joint:
+            (directory / JOINT_FILE).write_bytes(self.source.serialized)
+        else:
+            (directory / SOURCE_FILE).write_bytes(self.source.serialized)
+            (directory / TARGET_FILE).write_bytes(self.target.serialized)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "TokenizerPair":
+        directory = Path(directory)
+        separate = [directory / SOURCE_FILE, directory / TARGET_FILE]
+        if any(path.exists() for path in separate):
+            source, target = map(Tokenizer.from_file, separate)
+            return cls(source, target)
+        joint = Tokenizer.from_file(directory / JOINT_FILE)
+        return cls(joint, joint)
+
+
+def train_tokenizers(source: Iterable[str], target: Iterable[str], config: TokenizerConfig) -> TokenizerPair:
+    """Trains as `config` says, or loads the files that it names. The same text gives the same bytes.
+
+    No line is left out for its length or its characters; of more than 2,000,000 a fixed sample is taken.
+    Raises UserError if the size does not fit this text (it names one that does) or if a file does not do.
+    """
+    if config.path is not None:
+        joint = Tokenizer.from_file(config.path)
+        return TokenizerPair(joint, joint)
+    if config.source_path is not None and config.target_path is not None:
+        return TokenizerPair(Tokenizer.from_file(config.source_path), Tokenizer.from_file(config.target_path))
+    if config.joint:
+        joint = _train(chain(source, target), config, "corpus")
+        return TokenizerPair(joint, joint)
+    return TokenizerPair(_train(source, config, "source side"), _train(target, config, "target side"))
+
+
+def _train(texts: Iterable[str], config: TokenizerConfig, what: str) -> Tokenizer:
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(_sample_lines(texts)),
+            model_writer=model,
+            model_type=str(config.kind),
+            vocab_size=config.vocab_size,
+            character_coverage=config.character_coverage,
+            byte_fallback=config.byte_fallback,
+            normalization_rule_name=str(config.normalization),
+            num_threads=_TRAINING_THREADS,
+            minloglevel=2,
+            pad_id=PAD,
+            bos_id=BOS,
+            eos_id=EOS,
+            unk_id=UNK,
+        )
+    except RuntimeError as error:
+        raise _training_error(str(error), config, what) from error
+    return Tokenizer.from_bytes(model.getvalue())
+
+
+def _sample_lines(texts: Iterable[str]) -> list[str]:
+    """All lines or, of very many, a reservoir sample (SentencePiece's own differs between processes)."""
+    generator = random.Random(1)
+    lines: list[str] = []
+    for number, line in enumerate(_training_lines(texts)):
+        if number < _TRAINING_LINES:
+            lines.append(line)
+        elif (place := generator.randrange(number + 1)) < _TRAINING_LINES:
+            lines[place] = line
+    return lines
+
+
+def _training_lines(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        line = _valid(text).translate(_RESERVED)
+        yield from (line[start : start + _LINE_LENGTH] for start in range(0, len(line), _LINE_LENGTH))
+
+
+def _training_error(message: str, config: TokenizerConfig, what: str) -> UserError:
+    """SentencePiece's own error as a sentence that says which size would fit."""
+    if largest := re.search(r"value <= (\d+)", message):
+        return UserError(
+            f"`tokenizer.vocab_size` must be at most {largest[1]} for this {what}, but is {config.vocab_size} instead"
+        )
+    if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
+        return UserError(
+            f"`tokenizer.vocab_size` must be at least {smallest[1]} for the characters of this {what} "
+            f"(or `tokenizer.character_coverage` lower), but is {config.vocab_size} instead"
+        )
+    if "sentences_.empty()" in message or "all_chars_count" in message:
+        return UserError(f"the {what} must have text to train a tokenizer on, but is empty instead")
+    return UserError(f"SentencePiece could not train a tokenizer on this {what}: {message}")
+
+
+def _valid(text: str) -> str:
+    """`text` with lone surrogates, which no UTF-8 can hold, replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8")
