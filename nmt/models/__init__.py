@@ -1,0 +1,1 @@
+"""The recurrent encoder–decoder: equations, attention, encoder, decoder, and the whole."""

@@ -1,0 +1,179 @@
+"""Attention over the encoder's states: keys once a sentence, then one batched product for any number of queries.
+
+`memory = attention.prepare(states, mask, summary)` is done once a sentence; `context, weights = attention.attend(query, memory)`
+as often as needed. The weights are a distribution over the source's real tokens: they sum to 1 and are 0 on padding.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nmt.errors import StrEnum, UserError
+
+
+class AttentionKind(StrEnum):
+    """The attentions that ``model.attention`` can name."""
+
+    none = "none"
+    dot = "dot"
+    general = "general"
+    additive = "additive"
+    multihead = "multihead"
+
+
+@dataclass
+class Memory:
+    """What the decoder may know of the source sentences.
+
+    keys, values [batch, src_len, size], mask [batch, src_len], summary [batch, memory_size].
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor
+    summary: Tensor
+
+    def select(self, sentences: Tensor) -> Memory:
+        """The memory of these sentences (indices [n], int64)."""
+        return Memory(self.keys[sentences], self.values[sentences], self.mask[sentences], self.summary[sentences])
+
+
+class Attention(nn.Module, ABC):
+    """What every attention can do; ``context_size`` is the size of what it answers with."""
+
+    context_size: int
+
+    @abstractmethod
+    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
+        """states [batch, src_len, memory_size], mask [batch, src_len], summary [batch, memory_size] → Memory."""
+
+    @abstractmethod
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        """query [batch, queries, hidden_size] → context [batch, queries, context_size], weights [batch, queries, src_len]."""
+
+
+class NoAttention(Attention):
+    """The null object: every query is answered with the final encoder state (Cho et al. 2014); there are no weights."""
+
+    def __init__(self, memory_size: int) -> None:
+        super().__init__()
+        self.context_size = memory_size
+
+    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
+        return Memory(states, states, mask, summary)
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        return memory.summary.unsqueeze(1).expand(-1, query.shape[1], -1).to(query.dtype), None
+
+
+class DotAttention(Attention):
+    """score(q, k) = q · k (Luong et al. 2015, equation 8, 'dot')."""
+
+    def __init__(self, hidden_size: int, memory_size: int) -> None:
+        super().__init__()
+        if hidden_size != memory_size:
+            raise UserError(
+                f"`hidden_size` must equal 2 × `encoder_hidden_size` ({memory_size}) with dot attention, "
+                f"but is {hidden_size} instead"
+            )
+        self.context_size = memory_size
+
+    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
+        return Memory(states, states, mask, summary)
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        weights = masked_softmax(query @ memory.keys.to(query.dtype).transpose(1, 2), memory.mask.unsqueeze(1))
+        return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+
+
+class GeneralAttention(Attention):
+    """score(q, k) = q · W k (Luong et al. 2015, equation 8, 'general'); W k is the prepared key."""
+
+    def __init__(self, hidden_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(memory_size, hidden_size, bias=False)
+        self.context_size = memory_size
+
+    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
+        return Memory(self.key(states), states, mask, summary)
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        weights = masked_softmax(query @ memory.keys.transpose(1, 2).to(query.dtype), memory.mask.unsqueeze(1))
+        return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+
+
+class AdditiveAttention(Attention):
+    """score(q, k) = vᵀ tanh(W q + U k) (Bahdanau et al. 2015, appendix A.1.2); U k is the prepared key."""
+
+    def __init__(self, hidden_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(hidden_size, hidden_size)
+        self.key = nn.Linear(memory_size, hidden_size, bias=False)
+        self.energy = nn.Linear(hidden_size, 1, bias=False)
+        self.context_size = memory_size
+
+    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
+        return Memory(self.key(states), states, mask, summary)
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        # [batch, queries, 1, hidden] + [batch, 1, src_len, hidden] → [batch, queries, src_len]
+        scores = self.energy(torch.tanh(self.query(query).unsqueeze(2) + memory.keys.unsqueeze(1))).squeeze(-1)
+        weights = masked_softmax(scores, memory.mask.unsqueeze(1))
+        return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+
+
+class MultiHeadAttention(Attention):
+    """softmax(Q Kᵀ / √d) V a head, heads side by side (Vaswani et al. 2017, section 3.2.2).
+
+    The weights that it answers with are the mean over heads.
+    """
+
+    def __init__(self, hidden_size: int, memory_size: int, heads: int) -> None:
+        super().__init__()
+        if hidden_size % heads:
+            raise UserError(f"`attention_heads` must divide `hidden_size` ({hidden_size}), but is {heads} instead")
+        self.heads = heads
+        self.query = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.key = nn.Linear(memory_size, hidden_size, bias=False)
+        self.value = nn.Linear(memory_size, hidden_size, bias=False)
+        self.output = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.context_size = hidden_size
+
+    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
+        return Memory(self.key(states), self.value(states), mask, summary)
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        queries, keys, values = (self._split(x) for x in (self.query(query), memory.keys, memory.values))
+        scores = queries @ keys.to(queries.dtype).transpose(2, 3) / queries.shape[-1] ** 0.5
+        weights = masked_softmax(scores, memory.mask[:, None, None, :])
+        # [batch, heads, queries, head_size] → [batch, queries, hidden]
+        context = (weights.to(queries.dtype) @ values.to(queries.dtype)).transpose(1, 2).flatten(2)
+        return self.output(context), weights.mean(dim=1)
+
+    def _split(self, states: Tensor) -> Tensor:
+        # [batch, length, hidden] → [batch, heads, length, head_size]
+        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax in fp32 over the last dimension where mask is True; 0 elsewhere. Each row must have a True."""
+    return torch.softmax(scores.float().masked_fill(~mask, -torch.inf), dim=-1)
+
+
+def build_attention(kind: AttentionKind, hidden_size: int, memory_size: int, heads: int) -> Attention:
+    """The attention that the configuration names."""
+    match kind:
+        case AttentionKind.none:
+            return NoAttention(memory_size)
+        case AttentionKind.dot:
+            return DotAttention(hidden_size, memory_size)
+        case AttentionKind.general:
+            return GeneralAttention(hidden_size, memory_size)
+        case AttentionKind.additive:
+            return AdditiveAttention(hidden_size, memory_size)
+        case AttentionKind.multihead:
+            return MultiHeadAttention(hidden_size, memory_size, heads)
