@@ -1,0 +1,12 @@
+"""Search: from a model's step probabilities to translations. Knows a model only by the protocol in
+``base``.
+"""
+
+from nmt.search.base import Hypothesis, Model, SearchStrategy
+from nmt.search.beam import Beam
+from nmt.search.greedy import Greedy
+from nmt.search.sampling import Sampling
+
+STRATEGIES: dict[str, type[SearchStrategy]] = {"beam": Beam, "greedy": Greedy, "sampling": Sampling}
+
+__all__ = ["STRATEGIES", "Beam", "Greedy", "Hypothesis", "Model", "Sampling", "SearchStrategy"]

@@ -1,0 +1,154 @@
+"""What a search asks of a model, what it gives back, and the settings that every search has."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from nmt.errors import UserError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MemoryT = TypeVar("MemoryT", bound="Memory")
+StateT = TypeVar("StateT", bound="State")
+StateT_co = TypeVar("StateT_co", bound="State", covariant=True)
+
+
+class Memory(Protocol):
+    """The encoded source: one entry a sentence, never repeated for the rows of a beam."""
+
+    def select(self, sentences: Tensor) -> "Self":
+        """The memory of these ``sentences`` [n] (int64), with the padded source length unchanged."""
+
+
+class State(Protocol):
+    """The decoder's state: one entry a row."""
+
+    def select(self, rows: Tensor) -> "Self":
+        """The state of these ``rows`` [n] (int64; a row may come several times)."""
+
+
+class StepOutput(Protocol[StateT_co]):
+    """What one decoder step gives. Attributes only, so that a model brings its own class."""
+
+    @property
+    def logits(self) -> Tensor:
+        """[rows, vocab], fp32, unnormalised (log-probabilities will do)."""
+
+    @property
+    def state(self) -> StateT_co:
+        """The state after the step."""
+
+    @property
+    def attention(self) -> Tensor | None:
+        """[rows, src_len], each row sums to 1 and is 0 on padding; None if the model has no attention."""
+
+
+class Model(Protocol[MemoryT, StateT]):
+    """All that a search knows of a model. Rows are sentence-major: row = sentence * width + place."""
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:
+        """``source`` [sentences, src_len] int64 with the end mark, ``source_mask`` True at real tokens."""
+
+    def start(self, memory: MemoryT, width: int) -> StateT:
+        """The state before the first step, for sentences * width rows."""
+
+    def step(self, tokens: Tensor, state: StateT, memory: MemoryT) -> StepOutput[StateT]:
+        """Reads the ``tokens`` [rows] written last (BOS at first); rows / sentences is the width."""
+
+
+@dataclass
+class Hypothesis:
+    """One translation of one sentence.
+
+    ``tokens`` without BOS and EOS; ``log_prob`` the model's log-probability (natural logarithm, summed, the
+    end mark's included); ``score`` the log_prob after penalties, which is what hypotheses are ranked by:
+    higher is better. ``attention`` [steps, src_len], on the CPU: steps is len(tokens) + 1, the end mark
+    having its row, and src_len is the sentence's own length, its end mark included; None if not asked for or
+    if the model has none. ``finished`` is False if the hypothesis was cut at the maximal length: then it has
+    no end mark, neither in log_prob nor in attention.
+    """
+
+    tokens: list[int]
+    log_prob: float
+    score: float
+    attention: Tensor | None = None
+    finished: bool = True
+
+
+@dataclass
+class SearchStrategy(ABC):
+    """A search is its settings: the knobs are fields and calling it is the algorithm.
+
+    ``max_length_ratio``, ``max_length_offset``: a target has at most ratio * source length + offset tokens,
+    the end mark included; at that length it is cut. ``min_length_ratio``: it has at least ratio * source
+    length pieces. The source length counts pieces without the end mark. ``n_best``: translations a sentence.
+    """
+
+    max_length_ratio: float = 2.0
+    max_length_offset: int = 10
+    min_length_ratio: float = 0.0
+    n_best: int = 1
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        at_least("max_length_ratio", self.max_length_ratio, 0)
+        at_least("max_length_offset", self.max_length_offset, 0)
+        at_least("min_length_ratio", self.min_length_ratio, 0)
+        at_least("n_best", self.n_best, 1)
+        if self.min_length_ratio > self.max_length_ratio:
+            raise UserError(
+                f"`min_length_ratio` must be at most `max_length_ratio` ({self.max_length_ratio}), "
+                f"but is {self.min_length_ratio} instead"
+            )
+        self.check()
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises UserError if a setting of this strategy is out of range."""
+
+    @abstractmethod
+    def __call__(
+        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        """Translates a batch.
+
+        ``source`` [sentences, src_len] int64: pieces and the end mark, padded; ``source_mask`` the same
+        shape, True at real tokens. Returns for each sentence its hypotheses, best first, at most ``n_best``
+        and at least one.
+        """
+
+    def length_bounds(self, source_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The least number of pieces and the greatest of tokens, end mark included: [sentences] int64 each.
+
+        No translation of a source that has pieces is empty, and the greatest always leaves room for the end
+        mark after the least: where the two ask for different things, the least wins.
+        """
+        pieces = source_mask.sum(1).sub(1).clamp(min=0).double()
+        # 100 * 0.07 is a hair above 7 in binary and would be rounded up to 8.
+        hair = 1e-9
+        minimum = (pieces * self.min_length_ratio - hair).ceil().long()
+        minimum = torch.maximum(minimum, pieces.clamp(max=1).long())
+        limit = (pieces * self.max_length_ratio + self.max_length_offset + hair).floor().long()
+        return minimum, torch.maximum(limit, minimum + 1)
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    """Raises UserError if the setting ``name`` is below ``least``."""
+    if value < least:
+        raise UserError(f"`{name}` must be at least {least}, but is {value} instead")
+
+
+def check_types(settings: SearchStrategy) -> None:
+    """Raises UserError if a setting is no number of its kind; settings may come from a file."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        whole = type(value) is int
+        if type(field.default) is int and not whole:
+            raise UserError(f"`{field.name}` must be a whole number, but is {value!r} instead")
+        if type(field.default) is float and not whole and not (type(value) is float and math.isfinite(value)):
+            raise UserError(f"`{field.name}` must be a finite number, but is {value!r} instead")

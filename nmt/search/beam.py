@@ -1,0 +1,69 @@
+"""Beam search, all sentences and hypotheses of a batch at once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.search.base import Hypothesis, Model, SearchStrategy, at_least
+from nmt.search.loop import Candidates, Step, decode
+
+
+@dataclass
+class Beam(SearchStrategy):
+    """Beam search with ``beam_size`` slots a sentence.
+
+    At each step the continuations of all live hypotheses compete by log_prob for the slots. One that ends
+    (end mark, or length limit) leaves with its slot, so beam size 1 is greedy search, and a sentence is done
+    when its slots are used up, or sooner by the exact rule of ``nmt.search.loop.decode``. Ended hypotheses
+    are ranked by log_prob / length_penalty + coverage_penalty (GNMT; see ``nmt.search.scoring``):
+    ``length_penalty`` is GNMT's alpha (0: none), ``coverage_penalty`` its beta (0: none; a model without
+    attention can have none).
+    """
+
+    beam_size: int = 5
+    length_penalty: float = 1.0
+    coverage_penalty: float = 0.0
+
+    def check(self) -> None:
+        at_least("beam_size", self.beam_size, 1)
+        at_least("length_penalty", self.length_penalty, 0)
+        at_least("coverage_penalty", self.coverage_penalty, 0)
+        if self.n_best > self.beam_size:
+            raise UserError(
+                f"`n_best` must be at most `beam_size` ({self.beam_size}), as a beam finds no more "
+                f"translations than it has slots, but is {self.n_best} instead"
+            )
+
+    def __call__(
+        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        """See ``SearchStrategy``."""
+        return decode(
+            self,
+            best_continuations,
+            model,
+            source,
+            source_mask,
+            width=1,
+            slots=self.beam_size,
+            alpha=self.length_penalty,
+            beta=self.coverage_penalty,
+            with_attention=with_attention,
+        )
+
+
+def best_continuations(step: Step) -> Candidates:
+    """The ``step.slots`` best continuations of each sentence's hypotheses, best first.
+
+    No hypothesis has more than ``slots`` among them, so the best of each are enough to find them. At the
+    first step there is one hypothesis a sentence, and its best continuations fill the beam.
+    """
+    per_hypothesis = min(step.slots, step.next_log_prob.size(-1))
+    log_prob, token = step.next_log_prob.topk(per_hypothesis, dim=-1)
+    # [sentences, width, per_hypothesis] -> [sentences, width * per_hypothesis]
+    log_prob, token = (step.log_prob[:, :, None] + log_prob).flatten(1), token.flatten(1)
+    log_prob, best = log_prob.sort(dim=1, descending=True, stable=True)
+    best = best[:, : step.slots]
+    return Candidates(best // per_hypothesis, token.gather(1, best), log_prob[:, : step.slots])

@@ -1,0 +1,32 @@
+"""Greedy search: the likeliest piece, step by step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.search.base import Hypothesis, Model, SearchStrategy
+from nmt.search.loop import Candidates, Step, decode
+
+
+@dataclass
+class Greedy(SearchStrategy):
+    """One hypothesis a sentence, always continued with its likeliest piece. Its score is its log_prob."""
+
+    def check(self) -> None:
+        if self.n_best != 1:
+            raise UserError(f"`n_best` must be 1 for greedy search (beam search finds more), but is {self.n_best} instead")
+
+    def __call__(
+        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        """See ``SearchStrategy``."""
+        return decode(self, likeliest, model, source, source_mask, width=1, slots=1, with_attention=with_attention)
+
+
+def likeliest(step: Step) -> Candidates:
+    """Each hypothesis goes on with its likeliest token."""
+    log_prob, token = step.next_log_prob.max(-1)
+    return Candidates(torch.zeros_like(token), token, step.log_prob + log_prob)

@@ -1,0 +1,36 @@
+"""What turns a log-probability into a score: pure functions, after GNMT (Wu et al. 2016, arXiv:1609.08144),
+equation 14.
+
+score(Y, X) = log P(Y | X) / length_penalty(|Y|) + coverage_penalty(attention)
+"""
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Length = TypeVar("Length", float, Tensor)
+
+# An attention sum of 0 has no logarithm; this one is far below any that matters and keeps scores finite.
+SMALLEST_COVERAGE = 1e-10
+
+
+def length_penalty(length: Length, alpha: float) -> Length:
+    """GNMT (Wu et al. 2016): ((5 + length) / 6) ** alpha.
+
+    ``length`` is a count of tokens, the end mark included. 1 for alpha 0; rises with the length for alpha >
+    0, so that dividing a (negative) log-probability by it favours longer sentences.
+    """
+    penalty: Length = ((5 + length) / 6) ** alpha
+    return penalty
+
+
+def coverage_penalty(attention_sum: Tensor, source_mask: Tensor, beta: float) -> Tensor:
+    """GNMT (Wu et al. 2016): beta * sum over source positions of log(min(attention received, 1)).
+
+    ``attention_sum`` [..., src_len] is the attention that each source position got over all target steps,
+    ``source_mask`` (broadcast against it) is True at real tokens. Returns [...]: never above 0, and 0 if
+    every position got 1 or more.
+    """
+    logs = attention_sum.clamp(min=SMALLEST_COVERAGE, max=1.0).log()
+    return beta * torch.where(source_mask, logs, 0.0).sum(-1)

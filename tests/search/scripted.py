@@ -1,0 +1,162 @@
+"""A model whose every probability is known, and the truth about it by enumeration.
+
+``ScriptedDecoder`` meets the protocol of ``nmt.search.base`` with a table instead of a network: the
+distribution of the next token, and the attention, are pseudo-random functions of a seed, the source and the
+whole prefix. ``Truth`` walks the same table in plain Python floats, with the GNMT formulas written out anew,
+so that it shares no code with the search.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+PAD, BOS, EOS = 0, 1, 2
+PIECES = (3, 4, 5)
+VOCABULARY = 6
+
+Tokens = tuple[int, ...]
+
+
+@dataclass
+class Table:
+    """What follows a prefix: log-probabilities [VOCABULARY] and attention [source length]."""
+
+    seed: int = 0
+    sharpness: float = 1.0
+    end_bonus: float = 0.0
+    _known: dict[tuple[Tokens, Tokens], tuple[list[float], list[float]]] = field(default_factory=dict)
+
+    def __call__(self, source: Tokens, prefix: Tokens) -> tuple[list[float], list[float]]:
+        key = (source, prefix)
+        if key not in self._known:
+            draw = random.Random(repr((self.seed, *key)))
+            logits = [draw.gauss(0, self.sharpness) for _ in range(VOCABULARY)]
+            logits[EOS] += self.end_bonus
+            total = math.log(sum(map(math.exp, logits)))
+            weights = [draw.random() ** 3 for _ in source]
+            self._known[key] = (
+                [logit - total for logit in logits],
+                [weight / sum(weights) for weight in weights],
+            )
+        return self._known[key]
+
+
+@dataclass
+class ScriptedMemory:
+    sources: list[Tokens]
+    padded_length: int
+
+    def select(self, sentences: Tensor) -> "ScriptedMemory":
+        return ScriptedMemory([self.sources[sentence] for sentence in sentences.tolist()], self.padded_length)
+
+
+@dataclass
+class ScriptedState:
+    prefixes: list[Tokens]
+
+    def select(self, rows: Tensor) -> "ScriptedState":
+        return ScriptedState([self.prefixes[row] for row in rows.tolist()])
+
+
+@dataclass
+class ScriptedOutput:
+    logits: Tensor
+    state: ScriptedState
+    attention: Tensor | None
+
+
+@dataclass
+class ScriptedDecoder:
+    """The model. ``shift`` is added to all logits, which must not matter; ``rows`` logs how many rows each
+    step had.
+    """
+
+    table: Table
+    shift: float = 0.0
+    with_attention: bool = True
+    rows: list[int] = field(default_factory=list)
+
+    def encode(self, source: Tensor, source_mask: Tensor) -> ScriptedMemory:
+        sources = [tuple(row[mask].tolist()) for row, mask in zip(source, source_mask, strict=True)]
+        return ScriptedMemory(sources, source.size(1))
+
+    def start(self, memory: ScriptedMemory, width: int) -> ScriptedState:
+        return ScriptedState([()] * (len(memory.sources) * width))
+
+    def step(self, tokens: Tensor, state: ScriptedState, memory: ScriptedMemory) -> ScriptedOutput:
+        width, rest = divmod(len(tokens), len(memory.sources))
+        assert rest == 0 and len(tokens) == len(state.prefixes)
+        self.rows.append(len(tokens))
+        prefixes = [(*prefix, token) for prefix, token in zip(state.prefixes, tokens.tolist(), strict=True)]
+        logits = torch.empty(len(tokens), VOCABULARY)
+        attention = torch.zeros(len(tokens), memory.padded_length)
+        for row, prefix in enumerate(prefixes):
+            source = memory.sources[row // width]
+            assert prefix[0] == BOS
+            log_probs, weights = self.table(source, prefix[1:])
+            logits[row] = torch.tensor(log_probs) + self.shift
+            attention[row, : len(source)] = torch.tensor(weights)
+        return ScriptedOutput(logits, ScriptedState(prefixes), attention if self.with_attention else None)
+
+
+@dataclass
+class Scored:
+    tokens: list[int]
+    log_prob: float
+    score: float
+    attention: list[list[float]]
+    finished: bool
+
+
+@dataclass
+class Truth:
+    """Every target that the settings allow for one source (whose last token is the end mark)."""
+
+    table: Table
+    source: Tokens
+    minimum: int
+    limit: int
+    alpha: float = 0.0
+    beta: float = 0.0
+
+    def everything(self) -> list[Scored]:
+        """Best first."""
+        return sorted(self._from((), 0.0, []), key=lambda scored: -scored.score)
+
+    def score(self, tokens: Tokens, finished: bool) -> Scored:
+        """One target, token by token."""
+        log_prob, attention = 0.0, []
+        for position, token in enumerate((*tokens, EOS) if finished else tokens):
+            log_probs, weights = self.table(self.source, tokens[:position])
+            log_prob += log_probs[token]
+            attention.append(weights)
+        return self._scored(tokens, log_prob, attention, finished)
+
+    def _from(self, prefix: Tokens, log_prob: float, attention: list[list[float]]) -> Iterator[Scored]:
+        if len(prefix) == self.limit:
+            yield self._scored(prefix, log_prob, attention, finished=False)
+            return
+        log_probs, weights = self.table(self.source, prefix)
+        attention = [*attention, weights]
+        if len(prefix) >= self.minimum:
+            yield self._scored(prefix, log_prob + log_probs[EOS], attention, finished=True)
+        for piece in PIECES:
+            yield from self._from((*prefix, piece), log_prob + log_probs[piece], attention)
+
+    def _scored(self, tokens: Tokens, log_prob: float, attention: list[list[float]], finished: bool) -> Scored:
+        length = len(tokens) + finished
+        coverage = sum(math.log(min(max(sum(column), 1e-10), 1.0)) for column in zip(*attention, strict=True))
+        score = log_prob / ((5 + length) ** self.alpha / (5 + 1) ** self.alpha) + self.beta * coverage
+        return Scored(list(tokens), log_prob, score, attention, finished)
+
+
+def batch(sources: list[Tokens]) -> tuple[Tensor, Tensor]:
+    """Pads the sources: ids [sentences, src_len] and the mask that is True at tokens."""
+    ids = torch.full((len(sources), max(map(len, sources), default=0)), PAD)
+    for row, source in zip(ids, sources, strict=True):
+        row[: len(source)] = torch.tensor(source)
+    return ids, torch.arange(ids.size(1)) < torch.tensor([len(source) for source in sources])[:, None]

@@ -1,0 +1,197 @@
+"""Beam search against the enumerated truth."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from nmt.search import Beam, Greedy, Hypothesis
+from nmt.search.record import Kept
+
+# The last token of a source is its end mark: 3, 1, 2 and 0 pieces.
+SOURCES = [(7, 8, 9, 2), (7, 2), (9, 8, 2), (2,)]
+EVERYTHING = 400  # more than there are targets of at most 5 tokens
+ALPHAS, BETAS = (0.0, 0.6, 1.0, 2.0), (0.0, 0.3, 2.0)
+# max_length_ratio, max_length_offset, min_length_ratio
+LENGTHS = ((1.0, 2, 0.0), (0.0, 4, 0.0), (1.5, 0, 0.0), (1.0, 1, 1.0), (1.0, 0, 1.0), (0.5, 3, 0.5))
+
+
+def bounds(source: tuple[int, ...], ratio: float, offset: int, least: float) -> tuple[int, int]:
+    """The least pieces and the most tokens, worked out by hand for the settings above (halves only: no
+    rounding trouble).
+    """
+    pieces = len(source) - 1
+    minimum = max(-int(-pieces * least // 1), min(pieces, 1))
+    return minimum, max(int(pieces * ratio // 1) + offset, minimum + 1)
+
+
+def same(found: list[Hypothesis], expected: list[Any]) -> None:
+    assert [h.tokens for h in found] == [e.tokens for e in expected]
+    assert [h.finished for h in found] == [e.finished for e in expected]
+    assert [h.log_prob for h in found] == pytest.approx([e.log_prob for e in expected], abs=1e-5)
+    assert [h.score for h in found] == pytest.approx([e.score for e in expected], abs=1e-5)
+
+
+def settings(alpha: float, beta: float, lengths: tuple[float, int, float]) -> dict[str, Any]:
+    ratio, offset, least = lengths
+    return {
+        "length_penalty": alpha,
+        "coverage_penalty": beta,
+        "max_length_ratio": ratio,
+        "max_length_offset": offset,
+        "min_length_ratio": least,
+    }
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("beta", BETAS)
+def test_a_wide_beam_finds_every_target_in_order(
+    scripted: ModuleType, alpha: float, beta: float, lengths: tuple[float, int, float]
+) -> None:
+    table = scripted.Table(seed=3)
+    model = scripted.ScriptedDecoder(table, shift=5.0)
+    truth = [scripted.Truth(table, source, *bounds(source, *lengths), alpha, beta).everything() for source in SOURCES]
+    for n_best in (EVERYTHING, 7, 1):
+        beam = Beam(beam_size=EVERYTHING, n_best=n_best, **settings(alpha, beta, lengths))
+        for found, expected in zip(beam(model, *scripted.batch(SOURCES)), truth, strict=True):
+            same(found, expected[:n_best])
+
+
+def by_the_book(scripted: ModuleType, truth: Any, beam: Beam) -> list[Any]:
+    """Beam search on lists, to the end, with the definition of a slot and nothing else."""
+    live: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+    ended = []
+    while live:
+        continued = []
+        for prefix, log_prob in live:
+            log_probs, _ = truth.table(truth.source, prefix)
+            allowed = scripted.PIECES + ((scripted.EOS,) if len(prefix) >= truth.minimum else ())
+            continued += [((*prefix, token), log_prob + log_probs[token]) for token in allowed]
+        continued.sort(key=lambda candidate: -candidate[1])
+        live = []
+        for tokens, log_prob in continued[: beam.beam_size - len(ended)]:
+            finished = tokens[-1] == scripted.EOS
+            if finished or len(tokens) == truth.limit:
+                ended.append(truth.score(tokens[:-1] if finished else tokens, finished))
+            else:
+                live.append((tokens, log_prob))
+    return sorted(ended, key=lambda scored: -scored.score)[: beam.n_best]
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_narrow_beam_goes_by_the_book(scripted: ModuleType, seed: int, beam_size: int) -> None:
+    table = scripted.Table(seed)
+    for n_best in {1, (beam_size + 1) // 2, beam_size}:
+        beam = Beam(beam_size=beam_size, n_best=n_best, **settings(0.8, 0.2, (1.5, 4, 0.5)))
+        for source, found in zip(SOURCES, beam(scripted.ScriptedDecoder(table), *scripted.batch(SOURCES)), strict=True):
+            truth = scripted.Truth(table, source, *bounds(source, 1.5, 4, 0.5), alpha=0.8, beta=0.2)
+            same(found, by_the_book(scripted, truth, beam))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_beam_of_one_is_greedy(scripted: ModuleType, seed: int, alpha: float) -> None:
+    model = scripted.ScriptedDecoder(scripted.Table(seed))
+    beam = Beam(beam_size=1, length_penalty=alpha)(model, *scripted.batch(SOURCES))
+    greedy = Greedy()(model, *scripted.batch(SOURCES))
+    for (one,), (other,) in zip(beam, greedy, strict=True):
+        assert (one.tokens, one.log_prob, one.finished) == (other.tokens, other.log_prob, other.finished)
+
+
+@pytest.mark.parametrize("beam_size", [2, 3, 5, 20])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_batch_is_its_sentences_one_by_one(scripted: ModuleType, seed: int, beam_size: int) -> None:
+    model = scripted.ScriptedDecoder(scripted.Table(seed))
+    beam = Beam(beam_size=beam_size, n_best=beam_size, coverage_penalty=0.2)
+    together = beam(model, *scripted.batch(SOURCES), with_attention=True)
+    for source, found in zip(SOURCES, together, strict=True):
+        (alone,) = beam(model, *scripted.batch([source]), with_attention=True)
+        assert [(h.tokens, h.log_prob, h.score, h.finished) for h in found] == [
+            (h.tokens, h.log_prob, h.score, h.finished) for h in alone
+        ]
+        assert all(torch.equal(h.attention, a.attention) for h, a in zip(found, alone, strict=True))
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("beta", BETAS)
+def test_stopping_early_changes_nothing_but_the_work(
+    scripted: ModuleType, monkeypatch: pytest.MonkeyPatch, alpha: float, beta: float
+) -> None:
+    def run(beam: Beam) -> tuple[list[Any], int]:
+        found, work = [], 0
+        for seed in range(6):
+            model = scripted.ScriptedDecoder(scripted.Table(seed, sharpness=2.0, end_bonus=2.0))
+            found.append(beam(model, *scripted.batch(SOURCES)))
+            work += sum(model.rows)
+        return found, work
+
+    for beam_size, n_best in ((2, 1), (5, 1), (5, 3), (12, 4)):
+        beam = Beam(
+            beam_size=beam_size,
+            n_best=n_best,
+            length_penalty=alpha,
+            coverage_penalty=beta,
+            max_length_offset=4,
+        )
+        found, work = run(beam)
+        with monkeypatch.context() as patch:
+            patch.setattr(Kept, "worst", lambda kept, sentences: torch.full(sentences.shape, -torch.inf))
+            to_the_end, all_work = run(beam)
+        assert found == to_the_end
+        # With alpha 2 these short targets leave the bound too little room.
+        assert work < all_work if alpha <= 1 else work <= all_work
+
+
+def test_a_sure_end_stops_the_search_at_once(scripted: ModuleType) -> None:
+    model = scripted.ScriptedDecoder(scripted.Table(end_bonus=40.0))
+    Beam(length_penalty=0.0)(model, *scripted.batch([(*range(7, 27), 2)]))
+    assert len(model.rows) == 2
+
+
+def test_rows_of_done_sentences_leave(scripted: ModuleType) -> None:
+    long, short = (7, 8, 9, 10, 11, 12, 13, 2), (7, 2)
+    model = scripted.ScriptedDecoder(scripted.Table(end_bonus=-9.0))
+    beam = Beam(beam_size=3, max_length_ratio=1.0, max_length_offset=1)
+    beam(model, *scripted.batch([long, short]))
+    # One row a sentence at first; the short one is cut after 2 tokens.
+    assert model.rows == [2, 6, 3, 3, 3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_ended_hypotheses_leave(scripted: ModuleType, seed: int) -> None:
+    model = scripted.ScriptedDecoder(scripted.Table(seed))
+    (found,) = Beam(beam_size=3, n_best=3)(model, *scripted.batch([(7, 8, 2)]))
+    ends = [len(hypothesis.tokens) + hypothesis.finished for hypothesis in found]
+    assert model.rows == [1] + [sum(end >= number for end in ends) for number in range(2, max(ends) + 1)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_log_prob_and_attention_are_those_of_the_forced_target(scripted: ModuleType, seed: int) -> None:
+    table = scripted.Table(seed)
+    beam = Beam(n_best=5, length_penalty=0.6, coverage_penalty=0.2, max_length_offset=4)
+    results = beam(scripted.ScriptedDecoder(table), *scripted.batch(SOURCES), with_attention=True)
+    for source, found in zip(SOURCES, results, strict=True):
+        truth = scripted.Truth(table, source, *bounds(source, 2.0, 4, 0.0), alpha=0.6, beta=0.2)
+        forced = [truth.score(tuple(h.tokens), h.finished) for h in found]
+        same(found, forced)
+        for hypothesis, expected in zip(found, forced, strict=True):
+            assert hypothesis.attention is not None
+            torch.testing.assert_close(hypothesis.attention, torch.tensor(expected.attention))
+
+
+def test_no_attention_unless_asked_for_or_if_the_model_has_none(scripted: ModuleType) -> None:
+    batch = scripted.batch(SOURCES)
+    model = scripted.ScriptedDecoder(scripted.Table())
+    assert all(h.attention is None for (h,) in Beam()(model, *batch))
+    model.with_attention = False
+    assert all(h.attention is None for (h,) in Beam()(model, *batch, with_attention=True))
+
+
+def test_hypotheses_are_distinct_and_in_order(scripted: ModuleType) -> None:
+    model = scripted.ScriptedDecoder(scripted.Table(4))
+    for found in Beam(beam_size=12, n_best=12)(model, *scripted.batch(SOURCES)):
+        assert len({(*h.tokens, h.finished) for h in found}) == len(found) > 1
+        assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)

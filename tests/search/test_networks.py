@@ -1,0 +1,63 @@
+"""Search over the real networks: their states and memories are selected rightly, whatever the attention."""
+
+import pytest
+import torch
+
+from nmt.models.attention import AttentionKind
+from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.search import Beam, Greedy, Hypothesis
+from nmt.tokenizer import BOS, EOS, PAD
+
+VOCABULARY = 40
+
+
+def network(attention: AttentionKind) -> Seq2Seq:
+    torch.manual_seed(3)
+    config = ModelConfig(attention=attention, attention_heads=2, embedding_size=16, hidden_size=16, encoder_hidden_size=8)
+    model = build(config, VOCABULARY, VOCABULARY, True).eval()
+    with torch.no_grad():
+        model.output.weight *= 6  # far from even, so that rounding decides nothing
+        model.output.bias[EOS] += 8
+    return model
+
+
+def sources() -> tuple[torch.Tensor, torch.Tensor]:
+    lengths = torch.tensor([9, 2, 5, 7, 1, 4])
+    mask = torch.arange(9) < lengths[:, None]
+    ids = torch.randint(4, VOCABULARY, mask.shape, generator=torch.Generator().manual_seed(1))
+    ids[torch.arange(6), lengths - 1] = EOS
+    return ids.masked_fill(~mask, PAD), mask
+
+
+@pytest.mark.parametrize("attention", AttentionKind)
+def test_a_batch_is_its_sentences_one_by_one(attention: AttentionKind) -> None:
+    model, (ids, mask) = network(attention), sources()
+    beta = 0.0 if attention is AttentionKind.none else 0.2
+    search = Beam(beam_size=4, n_best=4, coverage_penalty=beta)
+    for found, source, source_mask in zip(search(model, ids, mask), ids, mask, strict=True):
+        (alone,) = search(model, source[source_mask][None], source_mask[source_mask][None])
+        assert [(h.tokens, h.finished) for h in found] == [(h.tokens, h.finished) for h in alone]
+        assert [h.log_prob for h in found] == pytest.approx([h.log_prob for h in alone], abs=1e-4)
+        assert [h.score for h in found] == pytest.approx([h.score for h in alone], abs=1e-4)
+
+
+@pytest.mark.parametrize("attention", AttentionKind)
+def test_log_prob_is_that_of_teacher_forcing(attention: AttentionKind) -> None:
+    model, (ids, mask) = network(attention), sources()
+
+    def forced(place: int, hypothesis: Hypothesis) -> float:
+        out = hypothesis.tokens + [EOS] * hypothesis.finished
+        target_in = torch.tensor([[BOS, *out[:-1]]])
+        source, source_mask = ids[place][mask[place]][None], mask[place][mask[place]][None]
+        with torch.no_grad():
+            log_probs = model(source, source_mask, target_in).log_softmax(-1)
+        return float(log_probs[0, torch.arange(len(out)), torch.tensor(out)].sum())
+
+    finished = set()
+    cut = Beam(beam_size=4, n_best=4, max_length_ratio=0.0, max_length_offset=2)
+    for search in (Greedy(), Beam(beam_size=4, n_best=4), cut):
+        for place, found in enumerate(search(model, ids, mask)):
+            expected = [forced(place, hypothesis) for hypothesis in found]
+            assert [h.log_prob for h in found] == pytest.approx(expected, abs=1e-4)
+            finished |= {hypothesis.finished for hypothesis in found}
+    assert finished == {True, False}
