@@ -1,0 +1,370 @@
+"""One line out for each line in, in order, whatever is in it, however it is batched."""
+
+import json
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nmt.errors import UserError
+from nmt.model_directory import save_model_directory
+from nmt.models.attention import AttentionKind
+from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.search import Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
+from nmt.tokenizer import EOS, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
+from nmt.translator import Translation, Translator, resolve_device
+
+LINES = [
+    "A man rides a bike. Is he late?",
+    "The woman on the red bike is late!",
+    "He sees the other man, and the ball. So it goes.",
+    "Two dogs run.",
+    "On the street there are several men who wait for the bus and talk of the weather. 猫です。犬です。",
+]
+CONFIG = ModelConfig(embedding_size=16, hidden_size=16, encoder_hidden_size=8, attention_heads=2, dropout=0.5)
+GREEDY = Greedy(max_length_ratio=0.5, max_length_offset=5)
+
+
+def tokenizer_pair(normalization: Normalization = Normalization.nfkc, byte_fallback: bool = True) -> TokenizerPair:
+    size = 316 if byte_fallback else 60
+    config = TokenizerConfig(vocab_size=size, normalization=normalization, byte_fallback=byte_fallback)
+    return train_tokenizers(LINES, [], config)
+
+
+TOKENIZERS = tokenizer_pair()
+
+
+def configuration(attention: AttentionKind) -> ModelConfig:
+    return replace(CONFIG, attention=attention)
+
+
+def network(config: ModelConfig = CONFIG) -> Seq2Seq:
+    """A random network whose probabilities are far from even, so that rounding decides nothing."""
+    torch.manual_seed(5)
+    model = build(config, len(TOKENIZERS.source), len(TOKENIZERS.target), True).eval()
+    with torch.no_grad():
+        model.output.weight *= 8
+        model.output.bias[EOS] += 1
+    return model
+
+
+@dataclass
+class Copy(SearchStrategy):
+    """A search that copies the source, and remembers what it was asked for."""
+
+    batches: list[list[str]] = field(default_factory=list)
+
+    def check(self) -> None:
+        pass
+
+    def __call__(
+        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+    ) -> list[list[Hypothesis]]:
+        rows = [row[mask].tolist() for row, mask in zip(source, source_mask, strict=True)]
+        assert all(row[-1] == EOS for row in rows)
+        self.batches.append(TOKENIZERS.source.decode(rows))
+        return [
+            [Hypothesis(row[:-1], -1.0 - rank, -0.5 - rank, torch.eye(len(row)) if with_attention else None)] * self.n_best
+            for rank, row in enumerate(rows)
+        ]
+
+
+def copying(max_source_length: int = 256) -> tuple[Translator, Copy]:
+    search = Copy()
+    return Translator(network(), TOKENIZERS, search, max_source_length=max_source_length), search
+
+
+def texts(translations: list[Translation]) -> list[str]:
+    return [str(translation) for translation in translations]
+
+
+@pytest.mark.parametrize("search", [GREEDY, Beam(0.5, 5, n_best=2, beam_size=3), Sampling(0.5, 5, seed=3)])
+@pytest.mark.parametrize("attention", list(AttentionKind))
+def test_a_batch_is_translated_as_its_sentences_are_one_by_one(search: SearchStrategy, attention: AttentionKind) -> None:
+    translator = Translator(network(configuration(attention)), TOKENIZERS, search)
+    lines = [*LINES, "", *reversed(LINES), "bus"]
+    together = translator.translate(lines, batch_size=4)
+    alone = [translator.translate([line])[0] for line in lines]
+    assert [translation.source for translation in together] == lines
+    for one, other in zip(together, alone, strict=True):
+        assert one.text == other.text
+        assert one.source_pieces == other.source_pieces
+        assert len(one.hypotheses) == len(other.hypotheses)
+        for a, b in zip(one.hypotheses, other.hypotheses, strict=True):
+            assert (a.text, a.pieces, a.finished) == (b.text, b.pieces, b.finished)
+            assert a.log_prob == pytest.approx(b.log_prob, abs=1e-4)
+            assert a.score == pytest.approx(b.score, abs=1e-4)
+    assert len(set(texts(together))) > len(LINES)
+
+
+def test_order_is_kept_and_batches_are_of_like_length() -> None:
+    translator, search = copying()
+    lines = ["man " * length + "bike" for length in (3, 30, 1, 12, 7, 0, 25, 2)]
+    assert texts(translator.translate(lines, batch_size=3)) == lines
+    lengths = [[len(text.split()) - 1 for text in batch] for batch in search.batches]
+    assert lengths == [[30, 25, 12], [7, 3, 2], [1, 0]]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t  ", "\u3000", "\n", "\u2028", "\u00a0", "\x0c"])
+def test_a_blank_line_gives_a_blank_line_without_the_model(blank: str) -> None:
+    translator, search = copying()
+    assert translator.translate([blank]) == [Translation(blank)]
+    assert str(Translation(blank)) == ""
+    assert search.batches == []
+    assert texts(translator.translate(["bus", blank, "man"])) == ["bus", "", "man"]
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    assert copying()[0].translate([]) == []
+
+
+STRANGE = [
+    "x" * 10_000,
+    "The man. " * 1_111,
+    "🙂👩‍👩‍👧🏳️‍🌈" * 3,
+    "\x01\x07\x1b[31mred\x7f",
+    "a\nb\r\nc\u2028d\u0085e\x0cf\x0bg",
+    "ᚠᛇᚻ ⵣ ꙮ 𓀀 ไทย العربية",
+    "\ud800 lone",
+    "</s> <s> <unk> <pad> <0x0A> ▁ ⁇",
+    "\u202ereversed\u0301\u0301\u0301",
+]
+
+
+@pytest.mark.parametrize("normalization", list(Normalization))
+@pytest.mark.parametrize("byte_fallback", [True, False])
+def test_any_text_gives_one_line(normalization: Normalization, byte_fallback: bool) -> None:
+    tokenizers = tokenizer_pair(normalization, byte_fallback)
+    torch.manual_seed(5)
+    model = build(CONFIG, len(tokenizers.source), len(tokenizers.target), True)
+    found = Translator(model, tokenizers, GREEDY).translate(STRANGE)
+    assert len(found) == len(STRANGE)
+    for translation in found:
+        assert "\n" not in translation.text and "\r" not in translation.text
+        translation.text.encode()
+
+
+def test_line_breaks_that_a_model_writes_become_spaces() -> None:
+    @dataclass
+    class BreakLines(Copy):
+        def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+            pieces = ["a", "<0x0A>", "<0x0D>", "b"]
+            return [[Hypothesis([vocabulary.index(piece) for piece in pieces], -1.0, -1.0)]]
+
+    vocabulary = TOKENIZERS.target.pieces(range(len(TOKENIZERS.target)))
+    assert texts(Translator(network(), TOKENIZERS, BreakLines()).translate(["man"])) == ["a  b"]
+
+
+@pytest.mark.parametrize("line", [" ".join(LINES * 8), "x" * 500, "🙂" * 200, "man" * 200, "猫です。" * 90])
+@pytest.mark.parametrize("limit", [8, 13, 50])
+def test_a_long_source_is_translated_in_chunks_and_nothing_is_lost(line: str, limit: int) -> None:
+    translator, search = copying(max_source_length=limit)
+    (translation,) = translator.translate([line])
+    assert translation.text.replace(" ", "") == line.replace(" ", "")
+    chunks = [text for batch in search.batches for text in batch]
+    assert len(chunks) > 1
+    assert max(len(ids) for ids in TOKENIZERS.source.encode(chunks)) <= limit + 1  # + 1: a word mark of its own
+    assert translation.source_pieces == translation.hypotheses[0].pieces
+    assert translation.source_pieces.count("</s>") == len(chunks)
+
+
+def test_scores_of_chunks_add_up() -> None:
+    translator, _ = copying(max_source_length=8)
+    (translation,) = translator.translate(["Two dogs run. " * 9], batch_size=1)
+    chunks = translation.source_pieces.count("</s>")
+    assert chunks > 2
+    assert translation.hypotheses[0].log_prob == -1.0 * chunks
+    assert translation.hypotheses[0].score == -0.5 * chunks
+
+
+@pytest.mark.parametrize(
+    ("line", "chunks"),
+    [
+        (
+            "man man man man man. man man man",
+            ["man man man man man.", "man man man"],
+        ),  # not just at the end of a word
+        (
+            "man man. man man man man man man",
+            ["man man. man man man man man", "man"],
+        ),  # but not in the first half
+        (
+            "man man man man. man. man man man",
+            ["man man man man. man.", "man man man"],
+        ),  # the last end of a sentence
+        (
+            "man man man man man man man man man",
+            ["man man man man man man man man", "man"],
+        ),  # between words, late
+        (
+            "man man man man, man man man man",
+            ["man man man man, man man man", "man"],
+        ),  # a comma ends no sentence
+        (
+            "man man man man man 3.3.3.3",
+            ["man man man man man", "3.3.3.3"],
+        ),  # nor does a full stop within a word
+        ("猫。犬。猫犬猫犬猫犬", ["猫。犬。", "猫犬猫犬猫犬"]),  # a Japanese one needs no space after it
+    ],
+)
+def test_chunks_end_where_sentences_or_else_words_do(line: str, chunks: list[str]) -> None:
+    translator, search = copying(max_source_length=8)
+    translator.translate([line], batch_size=1)
+    assert sorted(text for batch in search.batches for text in batch) == sorted(chunks)
+
+
+@pytest.mark.parametrize("limit", [8, 9, 10, 11])
+def test_a_character_of_several_bytes_is_never_cut(limit: int) -> None:
+    translator, search = copying(max_source_length=limit)
+    translator.translate(["🙂" * 20])
+    assert "\ufffd" not in "".join(text for batch in search.batches for text in batch)
+
+
+@pytest.mark.parametrize("search", [Beam(beam_size=3, n_best=3), GREEDY, Sampling(n_best=2)])
+def test_attention_has_a_row_for_each_target_piece_and_a_column_for_each_source_piece(
+    search: SearchStrategy,
+) -> None:
+    translator = Translator(network(), TOKENIZERS, search, max_source_length=20)
+    found = translator.translate([*LINES, ""], with_attention=True)
+    assert len(found[-1].hypotheses) == 0
+    lengths = set()
+    for translation in found[:-1]:
+        for hypothesis in translation.hypotheses:
+            assert hypothesis.attention is not None
+            assert hypothesis.attention.shape == (len(hypothesis.pieces), len(translation.source_pieces))
+            assert torch.allclose(hypothesis.attention.sum(dim=1), torch.ones(len(hypothesis.pieces)), atol=1e-5)
+            lengths.add(translation.source_pieces.count("</s>"))
+            hypothesis.attention.requires_grad_()  # an ordinary tensor, that its owner may use as any other
+    assert lengths > {1}
+
+
+def test_attention_does_not_cross_chunks() -> None:
+    translator = Translator(network(), TOKENIZERS, Greedy(max_length_ratio=0, max_length_offset=2), max_source_length=8)
+    (translation,) = translator.translate(["man man man man man man. man man"], with_attention=True)
+    attention = translation.hypotheses[0].attention
+    assert attention is not None
+    columns = translation.source_pieces.index("</s>") + 1
+    rows = [int((row[:columns] > 0).any()) for row in attention]
+    assert rows == sorted(rows, reverse=True) and set(rows) == {0, 1}
+    assert (attention[: sum(rows), columns:] == 0).all()
+
+
+def test_there_is_no_attention_unless_asked_for_or_without_one_in_the_model() -> None:
+    line = LINES[:1]
+    assert Translator(network(), TOKENIZERS, GREEDY).translate(line)[0].hypotheses[0].attention is None
+    without = Translator(network(configuration(AttentionKind.none)), TOKENIZERS, GREEDY)
+    assert without.translate(line, with_attention=True)[0].hypotheses[0].attention is None
+
+
+def test_the_end_mark_is_a_piece_of_finished_hypotheses_only() -> None:
+    cut = Greedy(max_length_ratio=0.0, max_length_offset=2)
+    found = Translator(network(), TOKENIZERS, cut).translate(LINES, with_attention=True)
+    kinds = {hypothesis.finished for translation in found for hypothesis in translation.hypotheses}
+    assert False in kinds
+    for translation in found:
+        for hypothesis in translation.hypotheses:
+            assert (hypothesis.pieces[-1] == "</s>") == hypothesis.finished
+            assert hypothesis.attention is not None and len(hypothesis.attention) == len(hypothesis.pieces)
+
+
+def test_the_search_of_a_call_takes_the_place_of_the_models_own() -> None:
+    translator = Translator(network(), TOKENIZERS, Beam(beam_size=4, n_best=3))
+    (translation,) = translator.translate(LINES[:1])
+    assert len(translation.hypotheses) == 3
+    assert translation.text == translation.hypotheses[0].text
+    scores = [hypothesis.score for hypothesis in translation.hypotheses]
+    assert scores == sorted(scores, reverse=True)
+    assert len(translator.translate(LINES[:1], search=GREEDY)[0].hypotheses) == 1
+
+
+def test_translating_amid_training_is_without_dropout_and_leaves_the_model_training() -> None:
+    model = network()
+    translator = Translator(model, TOKENIZERS, GREEDY)
+    expected = translator.translate(LINES)
+    assert not model.training
+    model.train()
+    assert translator.translate(LINES) == expected
+    assert model.training and model.encoder.training
+    failing = Translator(model, TOKENIZERS, Failing())
+    with pytest.raises(ZeroDivisionError):
+        failing.translate(LINES)
+    assert model.training
+
+
+@dataclass
+class Failing(Copy):
+    def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+        raise ZeroDivisionError
+
+
+def test_translating_amid_autocast_is_in_fp32() -> None:
+    translator = Translator(network(), TOKENIZERS, GREEDY)
+    expected = translator.translate(LINES)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert translator.translate(LINES) == expected
+
+
+def test_translating_keeps_no_gradient() -> None:
+    model = network()
+    Translator(model, TOKENIZERS, GREEDY).translate(LINES, with_attention=True)
+    loss = model(torch.tensor([[5, EOS]]), torch.tensor([[True, True]]), torch.tensor([[1, 6]])).sum()
+    loss.backward()  # and the next training step is not disturbed
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_from_pretrained_translates_as_the_model_that_was_saved(tmp_path: Path) -> None:
+    model, search = network(), Beam(beam_size=2, length_penalty=0.3)
+    save_model_directory(tmp_path / "m", CONFIG, model, TOKENIZERS, search, languages=("en", "xx"), card="")
+    translator = Translator.from_pretrained(tmp_path / "m", device="cpu")
+    assert translator.search == search
+    assert translator.device == torch.device("cpu")
+    assert translator.translate(LINES) == Translator(model, TOKENIZERS, search).translate(LINES)
+    assert Translator.from_pretrained(str(tmp_path / "m")).translate([""]) == [Translation("")]
+
+
+def test_results_are_plain_enough_for_json() -> None:
+    (translation,) = Translator(network(), TOKENIZERS, GREEDY).translate(LINES[:1])
+    (hypothesis,) = translation.hypotheses
+    assert json.loads(json.dumps([hypothesis.text, hypothesis.log_prob, hypothesis.pieces]))[1] == hypothesis.log_prob
+    assert math.isfinite(hypothesis.score)
+
+
+def test_the_device() -> None:
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    for name in ("tpu", "meta", "gpu", "", "cpu:x"):
+        with pytest.raises(UserError, match=f"`device` must be auto, cpu or cuda, but is {name} instead"):
+            resolve_device(name)
+    with pytest.raises(UserError, match=r"`device` is cuda:99, but this PyTorch \(.*\) finds \d+ CUDA devices"):
+        resolve_device("cuda:99")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_without_cuda_is_an_error() -> None:
+    with pytest.raises(UserError, match=r"`device` is cuda, but this PyTorch \(.*\) finds 0 CUDA devices"):
+        resolve_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_cuda_translates_as_the_cpu_does() -> None:
+    expected = Translator(network(), TOKENIZERS, GREEDY).translate(LINES, with_attention=True)
+    found = Translator(network().cuda(), TOKENIZERS, GREEDY, "cuda").translate(LINES, with_attention=True)
+    assert texts(found) == texts(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.hypotheses[0].log_prob == pytest.approx(other.hypotheses[0].log_prob, abs=1e-3)
+        assert one.hypotheses[0].attention is not None
+        assert one.hypotheses[0].attention.device == torch.device("cpu")
+
+
+def test_mistakes_are_told_in_one_sentence() -> None:
+    translator, _ = copying()
+    with pytest.raises(UserError, match=r"`texts` must be a list of strings, but is one string instead"):
+        translator.translate("A man")
+    with pytest.raises(UserError, match="`batch_size` must be at least 1, but is 0 instead"):
+        translator.translate(["A man"], batch_size=0)
+    with pytest.raises(UserError, match="`max_source_length` must be at least 8, but is 7 instead"):
+        copying(max_source_length=7)
