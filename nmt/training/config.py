@@ -1,0 +1,69 @@
+"""The settings of the training loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nmt.errors import StrEnum, UserError
+
+
+class ProgressStyle(StrEnum):
+    """``auto`` draws a bar on a terminal and writes lines elsewhere; ``off`` leaves both out."""
+
+    auto = "auto"
+    bar = "bar"
+    lines = "lines"
+    off = "off"
+
+
+class Precision(StrEnum):
+    """``bf16`` computes products in bfloat16; weights, optimiser, softmax and loss stay in fp32."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+@dataclass
+class TrainingConfig:
+    """How to train. Steps are updates of the weights; ``batch_tokens`` bounds sentences × longest side of a batch.
+
+    An update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one).
+    ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without a
+    better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search;
+    ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
+    """
+
+    max_steps: int = 5000
+    batch_tokens: int = 2500
+    accumulate: int = 1
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.01
+    beta2: float = 0.98
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    subword_alpha: float = 0.5
+    average: float = 0.999
+    precision: Precision = Precision.fp32
+    validate_every: int = 500
+    validation_beam: int = 1
+    validation_sentences: int = 2000
+    validation_tokenize: str | None = None
+    checkpoint_every: int = 500
+    patience: int = 10
+    log_every: int = 100
+    progress: ProgressStyle = ProgressStyle.auto
+
+    def __post_init__(self) -> None:
+        at_least_one = ("max_steps", "batch_tokens", "accumulate", "validate_every", "validation_beam", "validation_sentences")
+        for name in (*at_least_one, "checkpoint_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`training.{name}` must be at least 1, but is {getattr(self, name)} instead")
+        for name in ("weight_decay", "subword_alpha", "patience"):
+            if getattr(self, name) < 0:
+                raise UserError(f"`training.{name}` must be at least 0, but is {getattr(self, name)} instead")
+        for name in ("learning_rate", "clip_norm"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"`training.{name}` must be above 0, but is {getattr(self, name)} instead")
+        for name in ("label_smoothing", "average", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"`training.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")

@@ -1,0 +1,187 @@
+"""The training job: from a configuration to a run directory with a finished model in it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import nmt
+from nmt.data.batching import TrainingBatches
+from nmt.data.corpus import DataConfig, Pairs, load_pairs
+from nmt.data.encoded import EncodedPairs, cached_tokenizers
+from nmt.errors import UserError
+from nmt.evaluation import Scores, score
+from nmt.model_directory import save_model_directory
+from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.search import Beam, Greedy, SearchStrategy
+from nmt.tokenizer import TokenizerConfig, TokenizerPair
+from nmt.training.card import Facts, write_card
+from nmt.training.config import TrainingConfig
+from nmt.training.loop import Trainer
+from nmt.training.reporting import Reporter, duration
+from nmt.training.schedule import Schedule
+from nmt.training.validation import Validator
+from nmt.translator import Translator, resolve_device
+
+
+@dataclass
+class Job:
+    """All that a training run is told. ``config_yaml`` is the resolved configuration as text, kept in the run directory."""
+
+    run_dir: str
+    resume: bool
+    seed: int
+    device: str
+    num_threads: int | None
+    data: DataConfig
+    tokenizer: TokenizerConfig
+    model: ModelConfig
+    training: TrainingConfig
+    schedule: Schedule
+    search: SearchStrategy
+    config_yaml: str
+
+
+@dataclass
+class _Corpus:
+    train: Pairs
+    validation: Pairs
+    tokenizers: TokenizerPair
+    encoded: EncodedPairs
+    encoded_validation: EncodedPairs
+
+
+def run_training(job: Job) -> Scores:
+    """Train, and leave config.yaml, train.log, metrics.jsonl, tensorboard/, checkpoints/ and model/ in the run directory.
+
+    Returns the finished model's scores on the validation set. Whatever the user got wrong is a ``UserError``; nothing is
+    written to the run directory before the data has been read.
+    """
+    run_dir = Path(job.run_dir)
+    _check_run_directory(run_dir, job.resume)
+    device = resolve_device(job.device)
+    if job.num_threads is not None:
+        torch.set_num_threads(job.num_threads)
+    torch.manual_seed(job.seed)
+    reporter = Reporter(job.training.progress)
+    reporter.line(f"device {describe(device)}, {job.training.precision}, torch {torch.__version__}")
+    corpus = _read(job, run_dir, reporter)
+    model = build(job.model, len(corpus.tokenizers.source), len(corpus.tokenizers.target), corpus.tokenizers.joint).to(device)
+    reporter.line(f"model: {_parameters(model):,} parameters, {job.model.cell} with {job.model.attention} attention")
+    _open(run_dir, job, corpus.tokenizers)
+    reporter.open(run_dir)
+    trainer = _trainer(job, run_dir, corpus, model, reporter, device)
+    if job.resume:
+        trainer.resume()
+        reporter.line(f"resumed at step {trainer.state.progress.step}")
+    trainer.run()
+    return _finish(job, run_dir, corpus, trainer, reporter, device)
+
+
+def describe(device: torch.device) -> str:
+    """The device as a person knows it."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _check_run_directory(run_dir: Path, resume: bool) -> None:
+    there = (run_dir / "config.yaml").exists()
+    if there and not resume:
+        raise UserError(
+            f"`run_dir` must be a new directory, but `{run_dir}` holds a run already: add `resume=true` to go on with it"
+        )
+    if resume and not (run_dir / "checkpoints" / "last").is_dir():
+        raise UserError(f"`resume=true` needs a run with a checkpoint, but `{run_dir}` has none")
+
+
+def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
+    """Read the corpus, train or load the tokenizers, encode both splits; say what was dropped."""
+    train = load_pairs(job.data, job.data.train)
+    validation = load_pairs(job.data, job.data.validation)
+    tokenizers = TokenizerPair.load(run_dir / "tokenizer") if job.resume else cached_tokenizers(train, job.tokenizer)
+    encoded = EncodedPairs.from_pairs(train, tokenizers, job.data.max_length)
+    encoded_validation = EncodedPairs.from_pairs(validation, tokenizers, job.data.max_length)
+    reporter.line(
+        f"train: {len(encoded):,} pairs ({train.dropped_blank} with a blank side and {encoded.dropped_long}"
+        f" over {job.data.max_length} pieces left out); validation: {len(validation):,} pairs"
+    )
+    kind = "joint" if tokenizers.joint else f"source, {len(tokenizers.target)} target"
+    reporter.line(f"tokenizer: {len(tokenizers.source)} {kind} pieces")
+    return _Corpus(train, validation, tokenizers, encoded, encoded_validation)
+
+
+def _open(run_dir: Path, job: Job, tokenizers: TokenizerPair) -> None:
+    """Make the run directory; of a run that goes on it is there already."""
+    try:
+        (run_dir / "tokenizer").mkdir(parents=True, exist_ok=True)
+        tokenizers.save(run_dir / "tokenizer")
+        (run_dir / "config.yaml").write_text(job.config_yaml, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"`run_dir` must be a directory that can be written to, but `{run_dir}` is not: {reason}") from error
+
+
+def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter: Reporter, device: torch.device) -> Trainer:
+    training = job.training
+    batches = TrainingBatches(corpus.encoded, corpus.tokenizers, training.batch_tokens, job.seed, training.subword_alpha)
+    search = Greedy() if training.validation_beam == 1 else Beam(beam_size=training.validation_beam)
+    validator = Validator.from_pairs(
+        corpus.validation,
+        corpus.encoded_validation,
+        corpus.tokenizers,
+        search,
+        job.data.target,
+        training.validation_tokenize,
+        training.validation_sentences,
+        device,
+    )
+    return Trainer(training, job.schedule, model, batches, validator, reporter, run_dir / "checkpoints", device)
+
+
+def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter: Reporter, device: torch.device) -> Scores:
+    """Score the best model on the validation set with the job's search, and write the model directory."""
+    steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
+    trainer.restore_best()
+    translator = Translator(trainer.model, corpus.tokenizers, job.search, device)
+    translations = [translation.text for translation in translator.translate(corpus.validation.sources())]
+    references = corpus.validation.targets()
+    scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)
+    best_step = trainer.state.progress.best_step
+    languages = (job.data.source, job.data.target)
+    facts = Facts(
+        languages=languages,
+        corpus=job.data.path or str(job.data.form),
+        pairs=len(corpus.encoded),
+        parameters=_parameters(trainer.model),
+        best_step=best_step,
+        steps=steps,
+        minutes=seconds / 60,
+        device=describe(device),
+        version=nmt.__version__,
+        config_yaml=job.config_yaml,
+    )
+    save_model_directory(
+        run_dir / "model",
+        job.model,
+        trainer.model,
+        corpus.tokenizers,
+        job.search,
+        languages=languages,
+        evaluation={
+            "validation": scores.to_json(),
+            "step": best_step,
+            "data": {"train": corpus.train.fingerprint, "validation": corpus.validation.fingerprint},
+        },
+        card=write_card(facts, job.model, scores),
+    )
+    reporter.line(f"trained {steps} steps in {duration(seconds)}; best at step {best_step}; model in {run_dir / 'model'}")
+    reporter.line(f"validation BLEU {scores.bleu.score:.2f}  {scores.bleu.signature}")
+    return scores
+
+
+def _parameters(model: Seq2Seq) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,67 @@
+"""Cross-entropy with label smoothing, fused with the output projection.
+
+The logits of a batch are its largest tensor by far. They are made, turned into their own gradient and dropped again in
+blocks of rows, so that memory stays small and each value is touched while it is in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+BLOCK_ROWS = 256
+
+
+class _ProjectedCrossEntropy(torch.autograd.Function):
+    """loss = Σ_i (1 − ε) (−log p_i[y_i]) + ε mean_v (−log p_i[v]) with p_i = softmax(W x_i + b); also Σ_i −log p_i[y_i]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        low_weight = weight.to(inputs.dtype)
+        grad_inputs = torch.empty_like(inputs)
+        grad_weight = torch.zeros_like(weight)
+        grad_bias = torch.zeros_like(bias)
+        loss = inputs.new_zeros((), dtype=torch.float32)
+        negative_log_likelihood = torch.zeros_like(loss)
+        for x, y, grad_x in zip(inputs.split(BLOCK_ROWS), targets.split(BLOCK_ROWS), grad_inputs.split(BLOCK_ROWS), strict=True):
+            logits = (x @ low_weight.t()).float().add_(bias)
+            gold = logits.gather(1, y.unsqueeze(1)).squeeze(1)
+            mean, highest = logits.mean(dim=1), logits.amax(dim=1)
+            probabilities = torch.softmax(logits, dim=1)
+            # The most likely piece has p >= 1 / vocab, so its logarithm is safe where the target's own may underflow.
+            normaliser = highest - probabilities.amax(dim=1).log()
+            nll = normaliser - gold
+            loss += ((1 - smoothing) * nll + smoothing * (normaliser - mean)).sum()
+            negative_log_likelihood += nll.sum()
+            # d loss / d logits = p − (1 − ε) onehot(y) − ε / V
+            grad = probabilities.sub_(smoothing / logits.shape[1])
+            grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, smoothing - 1).unsqueeze(1))
+            low_grad = grad.to(inputs.dtype)
+            torch.mm(low_grad, low_weight, out=grad_x)
+            grad_weight += low_grad.t() @ x
+            grad_bias += grad.sum(dim=0)
+        ctx.save_for_backward(grad_inputs, grad_weight, grad_bias)
+        ctx.mark_non_differentiable(negative_log_likelihood)
+        return loss, negative_log_likelihood
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
+        scale = grads[0]
+        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None
+
+
+def projected_cross_entropy(
+    inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Label-smoothed cross-entropy (Szegedy et al. 2016, section 7) of softmax(W x + b), summed over tokens.
+
+    inputs [tokens, size], weight [vocab, size], bias [vocab], targets [tokens]
+    → the smoothed loss, with gradients, and the plain negative log-likelihood in nats, without. Products are done in the
+    type of ``inputs``, the softmax in fp32. The gradient is computed in the forward pass; it can't be differentiated twice.
+    """
+    return _ProjectedCrossEntropy.apply(inputs, weight, bias, targets, smoothing)  # type: ignore[no-any-return, no-untyped-call]

@@ -1,0 +1,113 @@
+"""What a run says: lines and a progress bar on stderr, train.log, metrics.jsonl and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from nmt.training.config import ProgressStyle
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class Reporter:
+    """Writes to stderr and, once there is a run directory, to its files. Stdout stays clean."""
+
+    def __init__(self, style: ProgressStyle) -> None:
+        self.style = style
+        if style is ProgressStyle.auto:
+            self.style = ProgressStyle.bar if sys.stderr.isatty() else ProgressStyle.lines
+        self._bar: tqdm[None] | None = None
+        self._directory: Path | None = None
+        self._tensorboard: SummaryWriter | None = None
+        self._early: list[str] = []
+
+    def open(self, directory: Path) -> None:
+        """From now on write to the files of this run directory too; what was said before is put into its train.log."""
+        self._directory = directory
+        for text in self._early:
+            self._append("train.log", text)
+
+    def line(self, text: str) -> None:
+        """One line on stderr and in train.log."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        elif self.style is not ProgressStyle.off:
+            print(text, file=sys.stderr, flush=True)
+        self._log(text)
+
+    def start(self, step: int, max_steps: int) -> None:
+        """Training begins at ``step``."""
+        if self.style is ProgressStyle.bar:
+            self._bar = tqdm(total=max_steps, initial=step, unit="step", file=sys.stderr, dynamic_ncols=True)
+
+    def advance(self) -> None:
+        """One step is done."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def training(self, step: int, max_steps: int, values: dict[str, float], seconds_left: float) -> None:
+        """The figures of the steps since the last call: loss (nats a token), perplexity, target tokens/s, rate, padding share."""
+        self._metrics("train", step, values)
+        text = (
+            f"step {step}/{max_steps}  loss {values['loss']:.3f}  ppl {math.exp(min(values['loss'], 50)):.1f}"
+            f"  {values['tokens_per_second']:.0f} tokens/s  left {duration(seconds_left)}"
+        )
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
+            self._log(text)
+        else:
+            self.line(text)
+
+    def validation(self, step: int, values: dict[str, float], note: str) -> None:
+        """The figures of a validation: loss, perplexity, BLEU, seconds."""
+        self._metrics("validation", step, values)
+        self.line(
+            f"step {step}  validation loss {values['loss']:.3f}  ppl {values['perplexity']:.2f}"
+            f"  BLEU {values['bleu']:.2f}{note}  ({values['seconds']:.0f} s)"
+        )
+
+    def close(self) -> None:
+        """Training is over."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if self._tensorboard is not None:
+            self._tensorboard.close()
+            self._tensorboard = None
+
+    def _metrics(self, kind: str, step: int, values: dict[str, float]) -> None:
+        record = {"kind": kind, "step": step, "time": round(time.time(), 3)}
+        self._append("metrics.jsonl", json.dumps(record | {name: round(value, 6) for name, value in values.items()}))
+        if self._directory is None:
+            return
+        if self._tensorboard is None:
+            from torch.utils.tensorboard import SummaryWriter  # a second of imports, only for those who train
+
+            self._tensorboard = SummaryWriter(str(self._directory / "tensorboard"))
+        for name, value in values.items():
+            self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
+
+    def _log(self, text: str) -> None:
+        if self._directory is None:
+            self._early.append(text)
+        self._append("train.log", text)
+
+    def _append(self, name: str, text: str) -> None:
+        if self._directory is not None:
+            with (self._directory / name).open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as h:mm:ss or m:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

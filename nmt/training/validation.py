@@ -1,0 +1,82 @@
+"""Validation: loss, and BLEU of the translations that a user would get."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from math import exp
+
+import torch
+from torch import Tensor
+
+from nmt.data.batching import Batch, evaluation_batches
+from nmt.data.corpus import Pairs
+from nmt.data.encoded import EncodedPairs
+from nmt.evaluation import bleu
+from nmt.models.seq2seq import Seq2Seq
+from nmt.search import SearchStrategy
+from nmt.tokenizer import TokenizerPair
+from nmt.training.loss import projected_cross_entropy
+from nmt.translator import Translator
+
+BATCH_TOKENS = 4000
+
+
+@dataclass
+class Validator:
+    """Validates a model: loss on ``batches``, BLEU of ``sources`` against ``references`` with ``search``."""
+
+    batches: list[Batch]
+    sources: list[str]
+    references: list[str]
+    tokenizers: TokenizerPair
+    search: SearchStrategy
+    target_language: str
+    tokenize: str | None
+    device: torch.device
+
+    @classmethod
+    def from_pairs(
+        cls,
+        pairs: Pairs,
+        encoded: EncodedPairs,
+        tokenizers: TokenizerPair,
+        search: SearchStrategy,
+        target_language: str,
+        tokenize: str | None,
+        limit: int,
+        device: torch.device,
+    ) -> Validator:
+        """BLEU is taken on the first ``limit`` pairs, the loss on all that are short enough."""
+        batches = evaluation_batches(encoded, BATCH_TOKENS)
+        sources, references = pairs.sources()[:limit], pairs.targets()[:limit]
+        return cls(batches, sources, references, tokenizers, search, target_language, tokenize, device)
+
+    def __call__(self, model: Seq2Seq) -> tuple[dict[str, float], list[str]]:
+        """loss (nats a token, without smoothing), perplexity, BLEU and the seconds it took; and the translations."""
+        began = time.monotonic()
+        loss = self.loss(model)
+        translator = Translator(model, self.tokenizers, self.search, self.device)
+        translations = [translation.text for translation in translator.translate(self.sources)]
+        score = bleu(translations, self.references, tokenize=self.tokenize, target_language=self.target_language).score
+        values = {"loss": loss, "perplexity": exp(min(loss, 50)), "bleu": score, "seconds": time.monotonic() - began}
+        return values, translations
+
+    @torch.no_grad()
+    def loss(self, model: Seq2Seq) -> float:
+        """Negative log-likelihood in nats a target token, end marks included."""
+        was_training = model.training
+        model.eval()
+        total = torch.zeros((), device=self.device)
+        for batch in self.batches:
+            total += batch_loss(model, batch.to(self.device), smoothing=0.0)[1]
+        model.train(was_training)
+        return float(total) / sum(batch.target_tokens for batch in self.batches)
+
+
+def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+    """The smoothed loss, with gradients, and the negative log-likelihood of a batch: sums over its target tokens."""
+    features = model.features(batch.source, batch.source_mask, batch.target_in)
+    # [batch, tgt_len, size] → [target_tokens, size]: padding is never projected
+    predicting = features.flatten(0, 1).index_select(0, batch.positions)
+    return projected_cross_entropy(predicting, model.output.weight, model.output.bias, batch.labels, smoothing)

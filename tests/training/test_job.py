@@ -1,0 +1,176 @@
+"""A whole run on the toy corpus: what it leaves behind, what it refuses, and that going on is the same as never stopping."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nmt.data.corpus import DataConfig
+from nmt.data.toy import toy_pairs
+from nmt.errors import UserError
+from nmt.models.seq2seq import ModelConfig
+from nmt.search import Beam
+from nmt.tokenizer import TokenizerConfig
+from nmt.training.config import ProgressStyle, TrainingConfig
+from nmt.training.job import Job, run_training
+from nmt.training.loop import Trainer
+from nmt.training.schedule import Cosine
+from nmt.translator import Translator
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
+    """400 pairs of the toy corpus as parallel text."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, count in (("train", 400), ("val", 20)):
+        pairs = toy_pairs(name)[:count]
+        for side, language in enumerate(("en", "fr")):
+            (folder / f"{name}.{language}").write_text("".join(pair[side] + "\n" for pair in pairs), encoding="utf-8")
+    return DataConfig(path=str(folder), source="en", target="fr")
+
+
+def job(run_dir: Path, data: DataConfig, **training: object) -> Job:
+    settings: dict[str, object] = {
+        "max_steps": 6,
+        "batch_tokens": 200,
+        "validate_every": 3,
+        "checkpoint_every": 3,
+        "log_every": 2,
+        "validation_sentences": 8,
+        "average": 0.9,
+        "progress": ProgressStyle.lines,
+    }
+    return Job(
+        run_dir=str(run_dir),
+        resume=False,
+        seed=1,
+        device="cpu",
+        num_threads=1,
+        data=data,
+        tokenizer=TokenizerConfig(vocab_size=350),
+        model=ModelConfig(embedding_size=16, hidden_size=16, encoder_hidden_size=8),
+        training=TrainingConfig(**(settings | training)),  # type: ignore[arg-type]
+        schedule=Cosine(warmup_steps=2),
+        search=Beam(beam_size=2),
+        config_yaml="seed: 1\n",
+    )
+
+
+def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = run_training(job(tmp_path / "run", corpus))
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"config.yaml", "train.log", "metrics.jsonl", "tensorboard", "tokenizer", "checkpoints", "model"}
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"last", "best"}
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [(record["kind"], record["step"]) for record in records] == [
+        ("train", 2),
+        ("validation", 3),
+        ("train", 4),
+        ("train", 6),
+        ("validation", 6),
+    ]
+    assert records[0].keys() >= {"loss", "tokens_per_second", "padding", "learning_rate"}
+    evaluation = json.loads((tmp_path / "run" / "model" / "evaluation.json").read_text())
+    assert evaluation["validation"] == scores.to_json()
+    assert scores.bleu.signature in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert str(Translator.from_pretrained(tmp_path / "run" / "model", "cpu").translate(["The cat sleeps."])[0])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("device cpu (")
+    assert captured.err.splitlines() == (tmp_path / "run" / "train.log").read_text().splitlines()
+
+
+def weights(run_dir: Path) -> dict[str, bytes]:
+    """Every tensor of the last checkpoint, bit for bit."""
+    last = run_dir / "checkpoints" / "last"
+    tensors = {**load_file(last / "model.safetensors"), **load_file(last / "average.safetensors")}
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+def test_going_on_is_the_same_as_never_stopping(tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100}
+    run_training(job(tmp_path / "straight", corpus, **settings))
+
+    after_update = Trainer._after_update
+
+    def interrupt(self: Trainer) -> None:
+        after_update(self)
+        if self.state.progress.step == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_after_update", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job(tmp_path / "stopped", corpus, **settings))
+    assert weights(tmp_path / "stopped") != weights(tmp_path / "straight")
+    monkeypatch.undo()
+
+    torch.manual_seed(99)
+    again = job(tmp_path / "stopped", corpus, **settings)
+    again.resume = True
+    run_training(again)
+    assert weights(tmp_path / "stopped") == weights(tmp_path / "straight")
+
+
+def test_a_directory_with_a_run_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 1\n")
+    with pytest.raises(UserError, match=r"`run_dir` must be a new directory, but `.*` holds a run already: add `resume=true`"):
+        run_training(job(tmp_path, corpus))
+
+
+def test_resuming_nothing_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
+    nothing = job(tmp_path / "run", corpus)
+    nothing.resume = True
+    with pytest.raises(UserError, match="`resume=true` needs a run with a checkpoint, but `.*run` has none"):
+        run_training(nothing)
+
+
+def test_wrong_data_leaves_no_run_directory(tmp_path: Path, corpus: DataConfig) -> None:
+    wrong = job(tmp_path / "run", corpus)
+    wrong.data = DataConfig(path=str(tmp_path / "absent"), source="en", target="fr")
+    with pytest.raises(UserError):
+        run_training(wrong)
+    assert not (tmp_path / "run").exists()
+
+
+def test_patience_ends_a_run(tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    run_training(job(tmp_path / "run", corpus, max_steps=40, validate_every=1, patience=2, learning_rate=1e-9))
+    assert "stopped: no better BLEU in 2 validations" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "checkpoints" / "last" / "progress.json").read_text())["step"] == 3
+
+
+def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "run"
+    run_training(job(run, corpus))
+    before = weights(run)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nmt.training.checkpoint.torch.save", full)
+    again = job(run, corpus, max_steps=12)
+    again.resume = True
+    with pytest.raises(UserError, match="No space left on device"):
+        run_training(again)
+    assert weights(run) == before
+
+
+def test_damaged_checkpoint_is_named(tmp_path: Path, corpus: DataConfig) -> None:
+    run_training(job(tmp_path / "run", corpus))
+    last = tmp_path / "run" / "checkpoints" / "last"
+    (last / "model.safetensors").write_bytes((last / "model.safetensors").read_bytes()[:100])
+    again = job(tmp_path / "run", corpus, max_steps=12)
+    again.resume = True
+    with pytest.raises(UserError, match=r"checkpoint `.*last` is damaged"):
+        run_training(again)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "rule"),
+    [("max_steps", 0, "at least 1"), ("clip_norm", 0.0, "above 0"), ("label_smoothing", 1.0, "at least 0 and below 1")],
+)
+def test_settings_out_of_range_are_refused(setting: str, value: float, rule: str) -> None:
+    with pytest.raises(UserError) as error:
+        TrainingConfig(**{setting: value})  # type: ignore[arg-type]
+    assert str(error.value) == f"`training.{setting}` must be {rule}, but is {value} instead"

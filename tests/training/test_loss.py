@@ -1,0 +1,58 @@
+"""The fused loss is PyTorch's cross-entropy on the projected inputs, gradients included."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from nmt.training import loss as module
+from nmt.training.loss import projected_cross_entropy
+
+TOKENS, SIZE, VOCAB = 11, 6, 17
+
+
+def arguments(dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(1)
+    inputs = torch.randn(TOKENS, SIZE).to(dtype).requires_grad_()
+    weight, bias = torch.randn(VOCAB, SIZE, requires_grad=True), torch.randn(VOCAB, requires_grad=True)
+    return inputs, weight, bias, torch.randint(VOCAB, (TOKENS,))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("block_rows", [1, 4, 100])
+def test_value_and_gradients(smoothing: float, block_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK_ROWS", block_rows)
+    inputs, weight, bias, targets = arguments()
+    loss, nll = projected_cross_entropy(inputs, weight, bias, targets, smoothing)
+    found = torch.autograd.grad(loss / 3, (inputs, weight, bias))
+
+    logits = functional.linear(inputs, weight, bias)
+    expected = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(nll, functional.cross_entropy(logits, targets, reduction="sum"))
+    for one, other in zip(found, torch.autograd.grad(expected / 3, (inputs, weight, bias)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_bf16_inputs_come_close_and_keep_their_types() -> None:
+    inputs, weight, bias, targets = arguments(torch.bfloat16)
+    loss, _ = projected_cross_entropy(inputs, weight, bias, targets, 0.1)
+    grads = torch.autograd.grad(loss, (inputs, weight, bias))
+    assert [grad.dtype for grad in grads] == [torch.bfloat16, torch.float32, torch.float32]
+    exact, *_ = arguments()
+    expected, _ = projected_cross_entropy(exact, weight, bias, targets, 0.1)
+    assert abs(loss.item() - expected.item()) < 0.01 * expected.item()
+
+
+def test_impossible_target_has_a_finite_loss() -> None:
+    """Where softmax underflows to 0, the logarithm is taken from elsewhere."""
+    inputs = torch.tensor([[500.0, 0.0]], requires_grad=True)
+    weight = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], requires_grad=True)
+    loss, nll = projected_cross_entropy(inputs, weight, torch.zeros(2, requires_grad=True), torch.tensor([1]), 0.0)
+    assert loss.item() == nll.item() == 1000.0
+
+
+def test_without_gradients_only_the_value_is_computed() -> None:
+    inputs, weight, bias, targets = arguments()
+    with torch.no_grad():
+        loss, _ = projected_cross_entropy(inputs, weight, bias, targets, 0.1)
+    torch.testing.assert_close(loss, projected_cross_entropy(inputs, weight, bias, targets, 0.1)[0])
