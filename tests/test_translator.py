@@ -172,13 +172,28 @@ def test_a_long_source_is_translated_in_chunks_and_nothing_is_lost(line: str, li
     assert translation.source_pieces.count("</s>") == len(chunks)
 
 
-def test_scores_of_chunks_add_up() -> None:
+def test_the_translations_of_chunks_are_joined_by_spaces_and_their_scores_add_up() -> None:
     translator, _ = copying(max_source_length=8)
     (translation,) = translator.translate(["Two dogs run. " * 9], batch_size=1)
     chunks = translation.source_pieces.count("</s>")
     assert chunks > 2
+    assert translation.text == " ".join(["Two dogs run."] * 9)
     assert translation.hypotheses[0].log_prob == -1.0 * chunks
     assert translation.hypotheses[0].score == -0.5 * chunks
+
+
+def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
+    @dataclass
+    class CutTheLongest(Copy):
+        def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+            found = super().__call__(*arguments)
+            found[0][0].finished = False
+            return found
+
+    translator = Translator(network(), TOKENIZERS, CutTheLongest(), max_source_length=8)
+    (translation,) = translator.translate(["man man man man man man. man man man"])
+    assert not translation.hypotheses[0].finished
+    assert (translation.source_pieces.count("</s>"), translation.hypotheses[0].pieces.count("</s>")) == (2, 1)
 
 
 @pytest.mark.parametrize(

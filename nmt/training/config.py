@@ -33,7 +33,7 @@ class TrainingConfig:
     ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
     """
 
-    max_steps: int = 5000
+    max_steps: int = 7500
     batch_tokens: int = 2500
     accumulate: int = 1
     learning_rate: float = 3e-3
@@ -49,7 +49,7 @@ class TrainingConfig:
     validation_sentences: int = 2000
     validation_tokenize: str | None = None
     checkpoint_every: int = 500
-    patience: int = 10
+    patience: int = 8
     log_every: int = 100
     progress: ProgressStyle = ProgressStyle.auto
 

@@ -58,7 +58,7 @@ class Reporter:
         self._metrics("train", step, values)
         text = (
             f"step {step}/{max_steps}  loss {values['loss']:.3f}  ppl {math.exp(min(values['loss'], 50)):.1f}"
-            f"  {values['tokens_per_second']:.0f} tokens/s  left {duration(seconds_left)}"
+            f"  {values['tokens_per_second']:.0f} tokens/s  padding {values['padding']:.1%}  left {duration(seconds_left)}"
         )
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")

@@ -92,15 +92,15 @@ class ScriptedDecoder:
         assert rest == 0 and len(tokens) == len(state.prefixes)
         self.rows.append(len(tokens))
         prefixes = [(*prefix, token) for prefix, token in zip(state.prefixes, tokens.tolist(), strict=True)]
-        logits = torch.empty(len(tokens), VOCABULARY)
-        attention = torch.zeros(len(tokens), memory.padded_length)
+        logits, attention = [], []
         for row, prefix in enumerate(prefixes):
             source = memory.sources[row // width]
             assert prefix[0] == BOS
             log_probs, weights = self.table(source, prefix[1:])
-            logits[row] = torch.tensor(log_probs) + self.shift
-            attention[row, : len(source)] = torch.tensor(weights)
-        return ScriptedOutput(logits, ScriptedState(prefixes), attention if self.with_attention else None)
+            logits.append(log_probs)
+            attention.append(weights + [0.0] * (memory.padded_length - len(source)))
+        weights_or_none = torch.tensor(attention) if self.with_attention else None
+        return ScriptedOutput(torch.tensor(logits) + self.shift, ScriptedState(prefixes), weights_or_none)
 
 
 @dataclass

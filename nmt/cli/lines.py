@@ -1,0 +1,121 @@
+"""Lines in, lines out: windows of input that wait for nobody, and output files that are whole or not there."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from time import monotonic
+from typing import IO
+
+from nmt.data.parallel import read_lines
+from nmt.errors import UserError
+
+WINDOW = 1024  # lines at a time: enough for batches of like length, few enough for a result now and then
+_PATIENCE = 0.05  # seconds that a line waits for others to share its window
+
+
+@dataclass
+class _End:
+    """What comes after the last line: the error, if it was one, that there are no more."""
+
+    error: Exception | None = None
+
+
+def windows(path: str | None) -> Iterator[list[str]]:
+    """The lines of the file ``path`` (``.gz`` too), or of stdin if None, in lists of at most ``WINDOW``.
+
+    From stdin a list ends as soon as no further line is there, so that a slow writer has its answer at once.
+    """
+    if path is None:
+        yield from _as_available(_stdin_lines())
+        return
+    window = []
+    for line in read_lines(path):
+        window.append(line)
+        if len(window) == WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+def _stdin_lines() -> Iterator[str]:
+    """As ``read_lines``: lines end at line feeds only. Raises ``UserError`` at a line that is not UTF-8."""
+    # A file object of our own: a thread that still reads sys.stdin when Python ends would crash it.
+    with os.fdopen(os.dup(0), "rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"the input must be UTF-8, but line {number} has the byte 0x{raw[error.start]:02x} instead ({error.reason})"
+                ) from error
+            line = line.removesuffix("\n").removesuffix("\r")
+            yield line.removeprefix("\ufeff") if number == 1 else line
+
+
+def _as_available(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Windows of the lines that a thread has read so far; it reads on while a window is worked on."""
+    queue: Queue[str | _End] = Queue(maxsize=4 * WINDOW)
+
+    def read() -> None:
+        try:
+            for line in lines:
+                queue.put(line)
+            queue.put(_End())
+        except Exception as error:
+            queue.put(_End(error))
+
+    threading.Thread(target=read, daemon=True).start()
+    end = None
+    while end is None:
+        items = [queue.get()]
+        deadline = monotonic() + _PATIENCE
+        with suppress(Empty):
+            while len(items) < WINDOW and isinstance(items[-1], str):
+                items.append(queue.get(timeout=max(0.0, deadline - monotonic())))
+        window = [item for item in items if isinstance(item, str)]
+        end = next((item for item in items if isinstance(item, _End)), None)
+        if window:
+            yield window
+    if end.error is not None:
+        raise end.error
+
+
+@contextmanager
+def output(path: str | None) -> Iterator[IO[bytes]]:
+    """Where the lines go: stdout if ``path`` is None, else a file that appears under its name once it is complete.
+
+    Until then the lines are in ``PATH.part`` beside it, which stays, with the lines that were finished, if the work is
+    interrupted or fails. What is no regular file (a pipe, /dev/null) is written to directly.
+    """
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    target = Path(os.path.realpath(path))  # through a symbolic link: replace what it points to
+    direct = target.exists() and not target.is_file()
+    written = target if direct else target.with_name(f"{target.name}.part")
+    try:
+        file = written.open("wb")
+    except OSError as error:
+        raise UserError(f"`--output` must be a file that can be written, but `{path}` is not: {error.strerror}") from error
+    try:
+        with file:
+            yield file
+        if not direct:
+            os.replace(written, target)
+    except BaseException:
+        if not direct:
+            _keep_finished(written)
+        raise
+
+
+def _keep_finished(part: Path) -> None:
+    if part.stat().st_size:
+        print(f"nmt: the lines finished so far are in `{part}`", file=sys.stderr)
+    else:
+        part.unlink()

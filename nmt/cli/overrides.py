@@ -1,0 +1,75 @@
+"""What people type after ``=``, made safe from Hydra's grammar.
+
+Hydra reads much of it as something else: ``josé`` and ``it's`` are errors to it, ``a, b`` is a sweep, ``[x]`` a list,
+``${x}`` a reference. Settings that hold text (paths, names of languages and splits) mean what was typed.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+
+# Where Hydra wants a name, these make it fail without saying where.
+_NUMBER_OR_NULL = re.compile(r"null|true|false|[+-]?[\d.][\w.+-]*|", re.IGNORECASE)
+
+
+def settings_of(root: type, prefix: str = "") -> dict[str, Any]:
+    """Every setting below the dataclass ``root`` by its dotted name, with its type; ``X | None`` counts as ``X``."""
+    hints = get_type_hints(root)
+    found: dict[str, Any] = {}
+    for field in fields(root):
+        kind = hints[field.name]
+        alternatives = [argument for argument in get_args(kind) if argument is not NoneType]
+        if len(alternatives) == 1:
+            kind = alternatives[0]
+        if is_dataclass(kind) and isinstance(kind, type):
+            found |= settings_of(kind, f"{prefix}{field.name}.")
+        else:
+            found[prefix + field.name] = kind
+    return found
+
+
+def quote_text(overrides: Iterable[str], root: type, *, sweep: bool = False) -> list[str]:
+    """The overrides, with the values of text settings quoted wherever Hydra would not read back what was typed.
+
+    Three things keep Hydra's meaning: ``null``, a value that stands in Hydra's own quotes (the way to a reference, as in
+    ``run_dir="'runs/${seed}'"``), and in a ``sweep`` one that Hydra reads as several (``data.path=a,b``).
+    """
+    settings = settings_of(root)
+    return [_quoted(override, settings, sweep) for override in overrides]
+
+
+def _quoted(override: str, settings: dict[str, Any], sweep: bool) -> str:
+    key, equals, value = override.partition("=")
+    name = key.lstrip("+")
+    if not equals:
+        return override
+    if settings.get(name) is str:
+        as_meant = _is_read_as_typed(value, sweep)
+    elif name in settings or "." in name:
+        as_meant = True
+    else:  # the choice of a group
+        as_meant = not _NUMBER_OR_NULL.fullmatch(value)
+    return override if as_meant else f"{key}={_literal(value)}"
+
+
+def _literal(value: str) -> str:
+    # OmegaConf's turn comes after Hydra's: to it a backslash escapes `${`, and backslashes before that one are doubled.
+    escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    return QuotedString(escaped, Quote.single).with_quotes()
+
+
+def _is_read_as_typed(value: str, sweep: bool) -> bool:
+    try:
+        override = OverridesParser.create().parse_override(f"key={value}")
+    except HydraException:
+        return False
+    if override.is_sweep_override():
+        return sweep
+    read = override.value()
+    return read is None or value.startswith(("'", '"')) or (read == value and "${" not in value)

@@ -1,0 +1,101 @@
+"""``nmt train``: a Hydra app around ``nmt.training.job.run_training``."""
+
+import os
+import sys
+from collections.abc import Callable, Collection, Sequence
+from itertools import filterfalse
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from nmt.cli import report
+from nmt.cli.compose import HYDRA_VERSION, SEARCH, config_directory, hydra_errors, register, to_settings
+from nmt.cli.overrides import quote_text
+from nmt.config.train import TrainConfig
+from nmt.errors import UserError
+from nmt.training.schedule import SCHEDULES
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Train once, or in a sweep (``-m``) once for each combination of settings; returns the exit code.
+
+    A job of a sweep that fails does not stop the others.
+    """
+    sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
+    overrides = []
+    for override in filter(_is_override, arguments):
+        # Every job of a sweep gets a folder of its own in run_dir, which has one value therefore.
+        overrides += quote_text([override], TrainConfig, sweep=sweep and not override.startswith("run_dir="))
+    with hydra_errors(TrainConfig):
+        fixed = _fixed_settings(overrides) if sweep else {}
+    if "run_dir" in fixed:
+        overrides.append(f"hydra.sweep.dir={fixed['run_dir']}")
+    codes = [0]
+
+    def job(config: DictConfig) -> Any:
+        try:
+            return _train(config, fixed)
+        except UserError as error:
+            codes.append(report(error))
+            return None
+
+    with hydra_errors(TrainConfig):
+        # Overrides first: Hydra's own parser does not take some before its options and some after.
+        _run_hydra(job, [*overrides, *filterfalse(_is_override, arguments)])
+    return max(codes)
+
+
+def _is_override(argument: str) -> bool:
+    return "=" in argument and not argument.startswith("-")
+
+
+def _run_hydra(job: Callable[[DictConfig], Any], arguments: Sequence[str]) -> None:
+    register("train", TrainConfig, {**SEARCH, "schedule": SCHEDULES})
+    app = hydra.main(version_base=HYDRA_VERSION, config_path=config_directory(), config_name="train")(job)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors to us instead of printing them
+    ours = sys.argv
+    sys.argv = ["nmt train", *arguments]
+    try:
+        app()
+    finally:
+        sys.argv = ours
+
+
+def _fixed_settings(overrides: list[str]) -> dict[str, str]:
+    """The settings on the command line that all jobs of a sweep share, with their values in Hydra's grammar."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    fixed = [override for override in parsed if not override.is_sweep_override()]
+    return {override.key_or_group: override.get_value_element_as_str() for override in fixed}
+
+
+def _train(config: DictConfig, fixed: Collection[str]) -> Any:
+    from nmt.training.job import Job, run_training  # late: `--help` and `--cfg` don't wait for it
+
+    if HydraConfig.get().mode is RunMode.MULTIRUN:
+        config.run_dir = os.path.join(config.run_dir, _job_name(HydraConfig.get().overrides.task, fixed))
+    settings = to_settings(config, TrainConfig)
+    return run_training(
+        Job(
+            run_dir=settings.run_dir,
+            resume=settings.resume,
+            seed=settings.seed,
+            device=settings.device.value,
+            num_threads=settings.num_threads,
+            data=settings.data,
+            tokenizer=settings.tokenizer,
+            model=settings.model,
+            training=settings.training,
+            schedule=settings.schedule,
+            search=settings.search,
+            config_yaml=OmegaConf.to_yaml(config, resolve=True),
+        )
+    )
+
+
+def _job_name(overrides: Sequence[str], fixed: Collection[str]) -> str:
+    """What sets a job of a sweep apart from the others, as the name of a folder: ``seed=2,training.max_steps=100``."""
+    return ",".join(text.replace("/", "_") for text in sorted(overrides) if text.partition("=")[0] not in fixed)

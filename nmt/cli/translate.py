@@ -1,0 +1,84 @@
+"""``nmt translate``: one line in, one line out."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Sequence
+
+from nmt.cli.compose import to_settings
+from nmt.cli.lines import output, windows
+from nmt.cli.load import compose_for, translator_of
+from nmt.cli.prompt import converse
+from nmt.config.translate import TranslateConfig
+from nmt.model_directory import load_model_directory
+from nmt.translator import Translation
+
+_DESCRIPTION = """\
+Translate text, one line in, one line out. Without --input it reads stdin; on a terminal it asks for lines.
+Lines end at line feeds only; a blank line gives a blank line.
+"""
+_EPILOG = """\
+settings:
+  search=beam|greedy|sampling   how to search; without it, as the model's search.json says
+  search.beam_size=8  search.length_penalty=1.0  search.n_best=3   change only that
+  search.max_length_ratio=2.0  search.max_length_offset=10  search.min_length_ratio=0.0
+  search.temperature=1.0  search.top_k=0  search.top_p=1.0  search.seed=0   of search=sampling
+  batch_size=64   sentences at a time
+  device=auto|cpu|cuda  num_threads=4
+
+The file of --output appears when all lines are done; until then, and if it comes to nothing, they are in FILE.part.
+"""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Translate stdin, a file, or what is typed on a terminal; returns the exit code."""
+    chosen = _parser().parse_intermixed_args(arguments)
+    model = load_model_directory(chosen.model)
+    settings = to_settings(compose_for(model, "translate", TranslateConfig, chosen.settings), TranslateConfig)
+    translator = translator_of(model, settings)
+    to_line = _FORMATS[chosen.format]
+
+    def answer(lines: list[str]) -> bytes:
+        translations = translator.translate(lines, batch_size=settings.batch_size)
+        return "".join(f"{to_line(translation)}\n" for translation in translations).encode()
+
+    with output(chosen.output) as file:
+        if chosen.input is None and os.isatty(0):
+            converse(answer, None if chosen.output is None else file)
+            return 0
+        for window in windows(chosen.input):
+            file.write(answer(window))
+            file.flush()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "nmt translate", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", metavar="MODEL", help="a model directory, such as runs/toy/model")
+    parser.add_argument("--input", metavar="FILE", help="text to translate, a sentence a line (.gz too)")
+    parser.add_argument("--output", metavar="FILE", help="where the translations go instead of stdout")
+    parser.add_argument(
+        "--format", choices=_FORMATS, default="text", help="jsonl: an object a line, with scores and all n-best hypotheses"
+    )
+    parser.add_argument("settings", metavar="SETTING=VALUE", nargs="*", default=[], help="see below")
+    return parser
+
+
+def _json(translation: Translation) -> str:
+    hypotheses = [
+        {
+            "text": hypothesis.text,
+            "score": hypothesis.score,
+            "log_prob": hypothesis.log_prob,
+            "finished": hypothesis.finished,
+            "pieces": hypothesis.pieces,
+        }
+        for hypothesis in translation.hypotheses
+    ]
+    record = {"source": translation.source, "translation": translation.text, "hypotheses": hypotheses}
+    return json.dumps(record, ensure_ascii=False)
+
+
+_FORMATS: dict[str, Callable[[Translation], str]] = {"text": str, "jsonl": _json}

@@ -1,0 +1,20 @@
+"""The settings of each command, composed from the dataclasses that stand beside the code they configure.
+
+One module a command, so that translating does not load what training needs.
+"""
+
+from nmt.errors import StrEnum, UserError
+
+
+class Device(StrEnum):
+    """Where to compute; ``auto`` is CUDA if there is a device, else the CPU."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def check_at_least_one(name: str, value: int | None) -> None:
+    """Raises ``UserError`` unless ``value`` is None or at least 1."""
+    if value is not None and value < 1:
+        raise UserError(f"`{name}` must be at least 1, but is {value} instead")

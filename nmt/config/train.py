@@ -1,0 +1,34 @@
+"""The settings of ``nmt train``."""
+
+from dataclasses import dataclass, field
+
+from nmt.config import Device, check_at_least_one
+from nmt.data.corpus import DataConfig
+from nmt.errors import UserError
+from nmt.models.seq2seq import ModelConfig
+from nmt.search.base import SearchStrategy
+from nmt.tokenizer import TokenizerConfig
+from nmt.training.config import TrainingConfig
+from nmt.training.schedule import Schedule
+
+
+@dataclass(kw_only=True)
+class TrainConfig:
+    """``num_threads`` None leaves the number of CPU threads to PyTorch. ``search`` goes with the finished model."""
+
+    run_dir: str
+    resume: bool = False
+    seed: int = 1
+    device: Device = Device.auto
+    num_threads: int | None = None
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    schedule: Schedule
+    search: SearchStrategy
+
+    def __post_init__(self) -> None:
+        if not self.run_dir:
+            raise UserError("`run_dir` must name a directory, but is empty instead")
+        check_at_least_one("num_threads", self.num_threads)

@@ -1,0 +1,250 @@
+"""`nmt train` is a Hydra app that hands a job of plain dataclasses on, and speaks in sentences."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nmt.cli import main
+from nmt.data.corpus import DataForm
+from nmt.errors import UserError
+from nmt.models.recurrent import Cell
+from nmt.search import Beam, Greedy
+from nmt.training.job import Job
+from nmt.training.schedule import Constant, Cosine
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Every test runs in an empty folder, and leaves the logging that Hydra configures as it was."""
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield tmp_path
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs that would have been trained."""
+    received: list[Job] = []
+    monkeypatch.setattr("nmt.training.job.run_training", received.append)
+    return received
+
+
+def train(*arguments: str) -> int:
+    return main(["train", *arguments])
+
+
+def test_default_is_the_toy_corpus(jobs: list[Job]) -> None:
+    assert train() == 0
+    [job] = jobs
+    assert (job.data.form, job.data.source, job.data.target) == (DataForm.toy, "en", "fr")
+    assert (job.run_dir, job.resume, job.seed, job.device, job.num_threads) == ("runs/toy", False, 1, "auto", None)
+    assert isinstance(job.search, Beam)
+    assert isinstance(job.schedule, Cosine)
+
+
+def test_overrides_reach_the_job(jobs: list[Job]) -> None:
+    overrides = ["seed=7", "device=cpu", "num_threads=2", "resume=true", "training.max_steps=3", "model.cell=gru"]
+    assert train(*overrides, "search=greedy", "search.n_best=1", "schedule=constant", "schedule.warmup_steps=9") == 0
+    [job] = jobs
+    assert (job.seed, job.device, job.num_threads, job.resume, job.training.max_steps) == (7, "cpu", 2, True, 3)
+    assert job.model.cell is Cell.gru
+    assert job.search == Greedy()
+    assert job.schedule == Constant(warmup_steps=9)
+
+
+def test_a_path_may_hold_anything(jobs: list[Job]) -> None:
+    paths = {"data.path": "/home/josé/corpus, v2", "run_dir": "it's $HOME/${x} [y]", "tokenizer.path": "a=b\\"}
+    overrides = [f"{key}={path}" for key, path in paths.items()]
+    assert train("data=parallel", "data.source=en", "data.target=fr", *overrides) == 0
+    [job] = jobs
+    assert [job.data.path, job.run_dir, job.tokenizer.path] == list(paths.values())
+    saved = yaml.safe_load(job.config_yaml)
+    assert [saved["data"]["path"], saved["run_dir"], saved["tokenizer"]["path"]] == list(paths.values())
+
+
+def test_saved_configuration_is_resolved_and_whole(jobs: list[Job]) -> None:
+    assert train("data=toy") == 0
+    saved = yaml.safe_load(jobs[0].config_yaml)
+    assert saved["run_dir"] == "runs/toy"
+    assert saved["model"]["cell"] == "gru"
+    assert saved["search"]["beam_size"] == Beam().beam_size
+    assert set(saved) == set(vars(jobs[0])) - {"config_yaml"}
+
+
+def test_hydra_leaves_nothing_and_says_nothing(
+    jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train("seed=2") == 0
+    assert list(elsewhere.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_overrides_may_stand_on_both_sides_of_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("seed=5", "--cfg", "job", "num_threads=3") == 0
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert (shown["seed"], shown["num_threads"]) == (5, 3)
+
+
+def test_cfg_can_be_resolved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--cfg", "job", "--resolve") == 0
+    assert yaml.safe_load(capsys.readouterr().out)["run_dir"] == "runs/toy"
+
+
+def test_help_names_every_choice(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--help") == 0
+    words = capsys.readouterr().out.replace(",", " ").split()
+    for file in (repository / "conf").glob("*/*.yaml"):
+        assert {file.parent.name, file.stem} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        (
+            "training.max_step=3",
+            "`training.max_step` must be a setting that exists, but `nmt` has none of that name; "
+            "did you mean `training.max_steps`?",
+        ),
+        (
+            "max_step=3",
+            "`max_step` must be a setting that exists, but `nmt` has none of that name; did you mean `training.max_steps`?",
+        ),
+        ("search.temperature=2", "`search.temperature` must be a setting that exists, but `nmt` has none of that name"),
+        ("+model.extra=1", "`model.extra` must be a setting that exists, but `nmt` has none of that name"),
+        ("++extra=1", "`extra` must be a setting that exists, but `nmt` has none of that name"),
+        (
+            "search=bem",
+            "`search` must be one of beam, greedy, sampling, but is `bem` instead; did you mean `beam`?",
+        ),
+        ("search=3", "`search` must be one of beam, greedy, sampling, but is `3` instead"),
+        ("search=null", "`search` must be one of beam, greedy, sampling, but is `null` instead"),
+        ("~search", "`search` must be given, but is missing"),
+        ("device=cdua", "`device` must be one of auto, cpu, cuda, but is `cdua` instead; did you mean `cuda`?"),
+        ("training.max_steps=many", "`training.max_steps` must be a whole number, but is `many` instead"),
+        ("training.max_steps=1.5", "`training.max_steps` must be a whole number, but is `1.5` instead"),
+        ("training.learning_rate=x", "`training.learning_rate` must be a number, but is `x` instead"),
+        ("resume=perhaps", "`resume` must be true or false, but is `perhaps` instead"),
+        ("data.source=null", "`data.source` must be text, but is `null` instead"),
+        ("seed=1,2", "`seed=1,2` must have one value, but has several; `nmt train -m` trains once for each"),
+        ("seed=range(1,3)", "`seed=range(1,3)` must have one value, but has several; `nmt train -m` trains once for each"),
+        ("seed==3", "`seed==3` must be a setting and its value (`name=value`), but Hydra's grammar can't read it so"),
+        ("seed", "`seed` must be a setting and its value (`name=value`), but Hydra's grammar can't read it so"),
+        ("model.cell=${nothing}", "`model.cell`: Interpolation key 'nothing' not found"),
+        ("num_threads=0", "`num_threads` must be at least 1, but is 0 instead"),
+        ("training.max_steps=0", "`training.max_steps` must be at least 1, but is 0 instead"),
+        ("run_dir=", "`run_dir` must name a directory, but is empty instead"),
+    ],
+)
+def test_wrong_usage(
+    override: str, sentence: str, jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train(override) == 2
+    assert jobs == []
+    assert capfd.readouterr() == ("", f"nmt: {sentence}\n")
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_deleting_a_setting_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("~model.cell") == 2
+    assert capsys.readouterr().err == "nmt: `model.cell`: ModelConfig (DictConfig) does not support deletion\n"
+
+
+def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--nonsense") == 2
+    assert "nmt train: error: unrecognized arguments: --nonsense" in capsys.readouterr().err
+
+
+def test_options_that_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("-m", "--cfg", "job") == 2
+    assert capsys.readouterr().err.startswith("nmt: Only one of --run, --multirun, --cfg")
+
+
+def test_failure_has_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(job: Job) -> None:
+        raise UserError("`data.path` must exist.")
+
+    monkeypatch.setattr("nmt.training.job.run_training", fail)
+    assert train() == 1
+    assert capsys.readouterr() == ("", "nmt: `data.path` must exist.\n")
+
+
+def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(job: Job) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nmt.training.job.run_training", interrupt)
+    assert train() == 130
+
+
+@pytest.mark.parametrize("mistake", [ValueError("ours"), TypeError("ours")])
+def test_our_own_mistakes_are_not_the_users(mistake: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(job: Job) -> None:
+        raise mistake
+
+    monkeypatch.setattr("nmt.training.job.run_training", fail)
+    with pytest.raises(type(mistake), match="ours"):
+        train()
+
+
+def test_sweep_gives_each_job_a_folder_of_its_own(
+    jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert train("-m", "seed=1,2", "schedule=cosine,constant", "training.max_steps=5", "run_dir=my runs, v2") == 0
+    assert [(job.seed, type(job.schedule)) for job in jobs] == [(1, Cosine), (1, Constant), (2, Cosine), (2, Constant)]
+    names = [os.path.relpath(job.run_dir, "my runs, v2") for job in jobs]
+    assert names == [f"schedule={schedule},seed={seed}" for seed in (1, 2) for schedule in ("cosine", "constant")]
+    assert capfd.readouterr().out == ""
+    assert [path.name for path in elsewhere.iterdir()] == ["my runs, v2"]
+
+
+def test_sweep_over_paths_without_run_dir(jobs: list[Job]) -> None:
+    assert train("-m", "data=parallel", "data.source=en", "data.target=fr", "data.path=/corpora/a,/corpora/b") == 0
+    assert [job.data.path for job in jobs] == ["/corpora/a", "/corpora/b"]
+    assert [job.run_dir for job in jobs] == [f"runs/parallel/data.path=_corpora_{name}" for name in "ab"]
+
+
+def test_sweep_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    tried = []
+
+    def fail_first(job: Job) -> None:
+        tried.append(job.seed)
+        if job.seed == 1:
+            raise UserError("no.")
+
+    monkeypatch.setattr("nmt.training.job.run_training", fail_first)
+    assert train("-m", "seed=1,2") == 1
+    assert tried == [1, 2]
+    assert "nmt: no.\n" in capsys.readouterr().err
+
+
+def test_a_wrong_value_anywhere_in_a_sweep_stops_it_at_once(jobs: list[Job]) -> None:
+    assert train("-m", "training.max_steps=1,many") == 2
+    assert jobs == []
+
+
+def test_run_leaves_what_it_promises(tiny_run: Path) -> None:
+    assert yaml.safe_load((tiny_run / "config.yaml").read_text(encoding="utf-8"))["run_dir"] == str(tiny_run)
+    for name in ("train.log", "metrics.jsonl", "tensorboard", "checkpoints/last", "checkpoints/best"):
+        assert (tiny_run / name).exists()
+    for name in ("model.safetensors", "tokenizer.model", "search.json", "evaluation.json", "README.md"):
+        assert (tiny_run / "model" / name).exists()
+    assert json.loads((tiny_run / "model" / "config.json").read_text(encoding="utf-8"))["source_language"] == "en"
+
+
+def test_run_directory_of_another_run_is_refused(
+    tiny_run: Path, tiny_settings: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (tiny_run / "config.yaml").read_bytes()
+    assert train(*tiny_settings, f"run_dir={tiny_run}", "seed=2") == 1
+    error = capsys.readouterr().err
+    assert str(tiny_run) in error
+    assert "resume=true" in error
+    assert (tiny_run / "config.yaml").read_bytes() == before

@@ -1,0 +1,305 @@
+"""`nmt translate`: N lines in, N lines out, at once, and files that are whole or not there."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nmt.cli import main
+from nmt.cli.lines import WINDOW
+from nmt.search import Beam, Greedy, Sampling
+from nmt.search.base import SearchStrategy
+from nmt.translator import Translator
+
+Feed = Callable[[bytes], None]
+QUICK = "search.max_length_offset=5"
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Iterator[Feed]:
+    """Gives bytes to the next command's stdin."""
+    kept = os.dup(0)
+
+    def give(text: bytes) -> None:
+        file = tmp_path / "stdin"
+        file.write_bytes(text)
+        with file.open("rb") as opened:
+            os.dup2(opened.fileno(), 0)
+
+    yield give
+    os.dup2(kept, 0)
+    os.close(kept)
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[SearchStrategy]:
+    """The search settings of the translators that are made; they translate all the same."""
+    seen: list[SearchStrategy] = []
+    initialise = Translator.__init__
+
+    def watch(self: Translator, model: object, tokenizers: object, search: SearchStrategy, *rest: object) -> None:
+        seen.append(search)
+        initialise(self, model, tokenizers, search, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Translator, "__init__", watch)
+    return seen
+
+
+def translate(model: Path, *arguments: str) -> int:
+    return main(["translate", str(model), QUICK, *arguments])
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (b"", 0),
+        (b"\n", 1),
+        (b"The dog sleeps.", 1),
+        (b"The dog sleeps.\n\n   \nA cat eats.\n", 4),
+        ("one\u2028line\u0085with\x0cseparators\rin it\n".encode(), 1),
+        ("control \x00\x01\x1b[31m characters\n😀 emoji 👩‍👩‍👧\nתורה 日本語 ᚠᛇᚻ\n".encode(), 3),
+        (b"windows\r\nline ends\r\n", 2),
+        (b"\xef\xbb\xbfbyte order mark\n", 1),
+        (b"word " * 2000 + b"\n", 1),
+    ],
+)
+def test_as_many_lines_as_came_in(
+    text: bytes, lines: int, tiny_model: Path, feed: Feed, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    feed(text)
+    assert translate(tiny_model) == 0
+    out = capfdbinary.readouterr().out
+    assert out.count(b"\n") == lines
+    assert out == b"" or out.endswith(b"\n")
+    blank = [not line.strip() for line in text.decode().removesuffix("\n").split("\n")] if text else []
+    found = out.decode().split("\n")[:-1]
+    assert [line == "" for line, is_blank in zip(found, blank, strict=True) if is_blank] == [True] * sum(blank)
+
+
+def test_order_is_kept_over_windows(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["a", "the dogs that the man sees are old", "", "she sleeps", "the boys"] * 3
+    source = tmp_path / "in.txt"
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    monkeypatch.setattr("nmt.cli.lines.WINDOW", 4)
+    assert translate(tiny_model, "--input", str(source), "--format", "jsonl", "search=greedy") == 0
+    assert [json.loads(line)["source"] for line in capfd.readouterr().out.splitlines()] == lines
+
+
+def test_python_and_the_command_say_the_same(
+    tiny_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sentences = ["The dog sleeps.", "A cat eats the old bread."]
+    feed("\n".join(sentences).encode())
+    assert main(["translate", str(tiny_model)]) == 0
+    expected = [str(one) for one in Translator.from_pretrained(tiny_model, "cpu").translate(sentences)]
+    assert capfd.readouterr().out.splitlines() == expected
+
+
+def test_jsonl_has_scores_of_all_hypotheses(
+    tiny_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]
+) -> None:
+    feed("Où est le chien ?\n\n".encode())
+    assert translate(tiny_model, "--format", "jsonl", "search.n_best=3") == 0
+    first, blank = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert first["source"] == "Où est le chien ?"
+    assert first["translation"] == first["hypotheses"][0]["text"]
+    scores = [hypothesis["score"] for hypothesis in first["hypotheses"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert blank == {"source": "", "translation": "", "hypotheses": []}
+
+
+def test_search_begins_as_the_models_own(tiny_run: Path, tmp_path: Path, feed: Feed, searches: list[SearchStrategy]) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    for file in (tiny_run / "model").iterdir():
+        (model / file.name).write_bytes(file.read_bytes())
+    own = {"strategy": "beam", "beam_size": 3, "length_penalty": 0.25, "max_length_offset": 4}
+    (model / "search.json").write_text(json.dumps(own), encoding="utf-8")
+    for overrides in ([], ["search.beam_size=2"], ["search=greedy"], ["search=beam"], ["search=sampling", "search.seed=5"]):
+        feed(b"")
+        assert main(["translate", str(model), *overrides]) == 0
+    assert searches == [
+        Beam(beam_size=3, length_penalty=0.25, max_length_offset=4),
+        Beam(beam_size=2, length_penalty=0.25, max_length_offset=4),
+        Greedy(),
+        Beam(),
+        Sampling(seed=5),
+    ]
+
+
+def test_settings_may_stand_before_and_after_options(tiny_model: Path, tmp_path: Path, searches: list[SearchStrategy]) -> None:
+    source = tmp_path / "a=b.txt"
+    source.write_text("x\n", encoding="utf-8")
+    arguments = ["search.beam_size=2", "--input", str(source), "search.n_best=2", "--output", os.devnull, "num_threads=1"]
+    assert main(["translate", str(tiny_model), *arguments]) == 0
+    assert searches[-1] == Beam(beam_size=2, n_best=2)
+
+
+def test_output_file_replaces_the_old_one_through_a_link(tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
+    target, link = tmp_path / "target.txt", tmp_path / "link.txt"
+    target.write_text("old\n", encoding="utf-8")
+    link.symlink_to(target)
+    feed(b"a\nb\n")
+    assert translate(tiny_model, "--output", str(link)) == 0
+    assert link.is_symlink()
+    assert len(target.read_text(encoding="utf-8").splitlines()) == 2
+    assert not (tmp_path / "target.txt.part").exists()
+
+
+def test_input_may_be_the_output(tiny_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "text"
+    file.write_text("a\n\nb\n", encoding="utf-8")
+    assert translate(tiny_model, "--input", str(file), "--output", str(file)) == 0
+    assert len(file.read_text(encoding="utf-8").split("\n")) == 4
+
+
+def test_invalid_utf8_keeps_the_lines_before_it(
+    tiny_model: Path, tmp_path: Path, feed: Feed, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "out"
+    target.write_text("old\n", encoding="utf-8")
+    feed(b"good\nbad \xff byte\nnever reached\n")
+    assert translate(tiny_model, "--output", str(target)) == 1
+    assert target.read_text(encoding="utf-8") == "old\n"
+    assert (tmp_path / "out.part").read_text(encoding="utf-8").count("\n") == 1
+    assert capfd.readouterr().err == (
+        f"nmt: the lines finished so far are in `{target}.part`\n"
+        "nmt: the input must be UTF-8, but line 2 has the byte 0xff instead (invalid start byte)\n"
+    )
+
+
+def test_failure_before_the_first_line_leaves_nothing(tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
+    feed(b"\xff\n")
+    assert translate(tiny_model, "--output", str(tmp_path / "out")) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["stdin"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--input", "missing.txt"], 1, ["missing.txt", "No such file"]),
+        (["--output", "missing/out.txt"], 1, ["`--output`", "missing/out.txt", "No such file"]),
+        (["--output", "."], 1, ["`--output`", "Is a directory"]),
+        (["--format", "xml"], 2, ["--format", "xml", "jsonl"]),
+        (["--nonsense"], 2, ["--nonsense"]),
+        (["search.beam=3"], 2, ["`search.beam`"]),
+        (["search=bem"], 2, ["`search` must be one of beam, greedy, sampling", "did you mean `beam`?"]),
+        (["search.beam_size=0"], 2, ["`beam_size` must be at least 1, but is 0 instead"]),
+        (["search.beam_size=2,3"], 2, ["`search.beam_size=2,3` must have one value"]),
+        (["batch_size=0"], 2, ["`batch_size` must be at least 1, but is 0 instead"]),
+        (["+extra=1"], 2, ["`extra`"]),
+        (["data=toy"], 2, ["data"]),
+        (["just words"], 2, ["`just words`"]),
+    ],
+)
+def test_mistakes(
+    arguments: list[str],
+    code: int,
+    words: list[str],
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    feed: Feed,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    feed(b"text\n")
+    assert main(["translate", str(tiny_model), *arguments]) == code
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    for word in words:
+        assert word in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_model_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["translate"]) == 2
+    assert capsys.readouterr().err.endswith("error: the following arguments are required: MODEL\n")
+    assert main(["translate", "no/such/model"]) == 1
+    assert "no/such/model" in capsys.readouterr().err
+
+
+@contextmanager
+def started(model: Path, stdin: int = subprocess.PIPE, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
+    """`nmt translate MODEL` in a process of its own."""
+    command = [sys.executable, "-m", "nmt", "translate", str(model), QUICK]
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # a test that fails must not wait for it
+
+
+def test_slow_pipe_is_answered_at_once_and_an_interrupt_ends_it(tiny_model: Path) -> None:
+    with started(tiny_model) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in (b"The dog sleeps.\n", b"\n", b"A cat eats.\n"):
+            process.stdin.write(line)
+            process.stdin.flush()
+            assert select.select([process.stdout], [], [], 60)[0], "no answer while the pipe is open"
+            assert os.read(process.stdout.fileno(), 1 << 16).count(b"\n") == 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"nmt: interrupted\n"
+
+
+def test_reader_that_leaves_ends_it_quietly(tiny_model: Path) -> None:
+    with started(tiny_model) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"The dog sleeps.\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write(b"One more.\n" * (2 * WINDOW))
+        process.stdin.close()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+
+
+def test_prompt_on_a_terminal(tiny_model: Path) -> None:
+    keyboard, terminal = pty.openpty()
+    with started(tiny_model, stdin=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        assert process.stdout is not None
+        expect(keyboard, b"> ")
+        os.write(keyboard, b"The dog sleeps.\n")
+        assert select.select([process.stdout], [], [], 60)[0]
+        assert os.read(process.stdout.fileno(), 1 << 16).count(b"\n") == 1
+        expect(keyboard, b"> ")
+        os.write(keyboard, b"half a li")
+        expect(keyboard, b"half a li")
+        process.send_signal(signal.SIGINT)  # Ctrl-C gives up the line
+        expect(keyboard, b"> ")
+        os.write(keyboard, b"\n")
+        assert select.select([process.stdout], [], [], 60)[0]
+        assert os.read(process.stdout.fileno(), 1 << 16) == b"\n"
+        expect(keyboard, b"> ")
+        os.write(keyboard, b"\x04")  # Ctrl-D leaves
+        assert process.wait(60) == 0
+        assert process.stdout.read() == b""
+    os.close(keyboard)
+
+
+def expect(keyboard: int, text: bytes) -> None:
+    """Read what the program shows on its terminal until `text` is there."""
+    shown = b""
+    deadline = time.monotonic() + 60
+    while text not in shown:
+        assert select.select([keyboard], [], [], max(0, deadline - time.monotonic()))[0], shown
+        shown += os.read(keyboard, 1 << 16)

@@ -1,0 +1,107 @@
+"""The configuration: every file in conf/ composes to what the dataclasses say, and every dataclass survives OmegaConf."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from nmt.cli.compose import SEARCH, compose, config_directory, register, search_overrides, to_settings
+from nmt.config import Device
+from nmt.config.evaluate import EvaluateConfig
+from nmt.config.train import TrainConfig
+from nmt.config.translate import TranslateConfig
+from nmt.errors import UsageError, UserError
+from nmt.search import STRATEGIES, Beam
+from nmt.training.schedule import SCHEDULES
+
+CONF = Path(config_directory())
+WHERE = ["run_dir=r", "data.path=p", "data.source=s", "data.target=t"]
+
+
+@pytest.fixture(autouse=True)
+def schedules() -> None:
+    register("train", TrainConfig, {**SEARCH, "schedule": SCHEDULES})
+
+
+def choices(group: str) -> list[str]:
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+def test_conf_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Path(config_directory()).is_absolute()
+    assert (CONF / "train.yaml").is_file()
+
+
+@pytest.mark.parametrize("group", sorted(folder.name for folder in CONF.iterdir() if folder.is_dir()))
+def test_every_choice_of_a_group_composes(group: str) -> None:
+    assert choices(group)
+    for choice in choices(group):
+        where = ["run_dir=r", "data.path=p"] if group in ("data", "experiment") and choice != "parallel" else WHERE
+        settings = to_settings(compose("train", TrainConfig, [f"{group}={choice}", *where]), TrainConfig)
+        assert isinstance(settings, TrainConfig)
+
+
+def test_every_alternative_in_code_has_a_file() -> None:
+    assert choices("search") == sorted(STRATEGIES)
+    assert choices("schedule") == sorted(SCHEDULES)
+
+
+def test_alternatives_have_the_defaults_of_their_dataclasses() -> None:
+    for search, strategy in STRATEGIES.items():
+        for schedule, kind in SCHEDULES.items():
+            config = compose("train", TrainConfig, [f"search={search}", f"schedule={schedule}", *WHERE])
+            settings = to_settings(config, TrainConfig)
+            assert (settings.search, settings.schedule) == (strategy(), kind())
+
+
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_multi30k_takes_a_folder(language: str) -> None:
+    overrides = [f"experiment=multi30k_en_{language}", "data.path=/corpora/multi30k", "run_dir=r"]
+    settings = to_settings(compose("train", TrainConfig, overrides), TrainConfig)
+    assert (settings.data.path, settings.data.source, settings.data.target) == ("/corpora/multi30k", "en", language)
+
+
+def test_multi30k_en_de_knows_its_place_on_the_hub() -> None:
+    settings = to_settings(compose("train", TrainConfig, ["experiment=multi30k_en_de", "run_dir=r"]), TrainConfig)
+    assert settings.data.path == "bentrevett/multi30k"
+
+
+@pytest.mark.parametrize(("command", "root"), [("translate", TranslateConfig), ("evaluate", EvaluateConfig)])
+def test_overrides_of_a_search_compose_exactly_it(command: str, root: type) -> None:
+    search = Beam(beam_size=7, length_penalty=0.25, max_length_ratio=1e-05, max_length_offset=3, n_best=2)
+    where = ["data=toy"] if root is EvaluateConfig else []
+    settings = to_settings(compose(command, root, [*search_overrides(search), *where]), root)
+    assert settings.search == search
+
+
+@pytest.mark.parametrize("root", [TrainConfig, TranslateConfig, EvaluateConfig])
+def test_dataclasses_survive_omegaconf(root: type) -> None:
+    schema = OmegaConf.structured(root)
+    assert set(schema) == {field.name for field in fields(root)}
+    for alternatives in (STRATEGIES, SCHEDULES):
+        for kind in alternatives.values():
+            assert OmegaConf.to_object(OmegaConf.structured(kind)) == kind()
+
+
+def test_what_is_missing_is_named() -> None:
+    config = compose("translate", TranslateConfig, ["~search"])
+    with pytest.raises(UsageError, match="^`search` must be given, but is missing$"):
+        to_settings(config, TranslateConfig)
+
+
+def test_device_is_what_the_translator_knows() -> None:
+    assert [device.value for device in Device] == ["auto", "cpu", "cuda"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_threads": 0}, "`num_threads` must be at least 1, but is 0 instead"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1, but is 0 instead"),
+    ],
+)
+def test_values_are_checked(settings: dict[str, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        TranslateConfig(search=Beam(), **settings)  # type: ignore[arg-type]
