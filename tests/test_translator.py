@@ -196,6 +196,18 @@ def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
     assert (translation.source_pieces.count("</s>"), translation.hypotheses[0].pieces.count("</s>")) == (2, 1)
 
 
+def test_of_a_source_in_chunks_the_second_best_is_that_of_every_chunk_that_has_one() -> None:
+    @dataclass
+    class TwoOfTheLongest(Copy):
+        def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+            (longest, *others) = super().__call__(*arguments)
+            return [[*longest, Hypothesis(longest[0].tokens[:2], -9.0, -9.0)], *others]
+
+    translator = Translator(network(), TOKENIZERS, TwoOfTheLongest(), max_source_length=8)
+    (translation,) = translator.translate(["man man man man man man. man man man"])
+    assert [hypothesis.text for hypothesis in translation.hypotheses] == [translation.source, "man man man man man"]
+
+
 @pytest.mark.parametrize(
     ("line", "chunks"),
     [
@@ -293,6 +305,7 @@ def test_the_search_of_a_call_takes_the_place_of_the_models_own() -> None:
     assert translation.text == translation.hypotheses[0].text
     scores = [hypothesis.score for hypothesis in translation.hypotheses]
     assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == 3
     assert len(translator.translate(LINES[:1], search=GREEDY)[0].hypotheses) == 1
 
 
