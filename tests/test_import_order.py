@@ -13,6 +13,8 @@ import nmt
 PACKAGE = Path(nmt.__file__).parent
 ORDER = [
     "errors",
+    "plain_data",
+    "atomic",
     "tokenizer",
     "data",
     "models",

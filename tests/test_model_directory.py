@@ -14,9 +14,10 @@ import pytest
 import safetensors.torch
 import torch
 
-import nmt.model_directory
+import nmt.atomic
+from nmt.atomic import atomic_directory
 from nmt.errors import UserError
-from nmt.model_directory import atomic_directory, load_model_directory, save_model_directory
+from nmt.model_directory import load_model_directory, save_model_directory
 from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
 from nmt.search import STRATEGIES, Beam
 from nmt.search.base import SearchStrategy
@@ -214,7 +215,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.model", "search.json"])
 def test_a_missing_file(saved: Path, name: str) -> None:
     (saved / name).unlink()
-    assert error(saved) == f"`{saved / name}` is missing from the model directory"
+    assert error(saved) == f"`{saved / name}` is missing"
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.model", "search.json"])
@@ -385,7 +386,7 @@ def test_weights_of_another_model(saved: Path, edit: Callable[[dict[str, Any]], 
     safetensors.torch.save_file(weights, saved / "model.safetensors")
     with pytest.raises(UserError, match=message) as raised:
         load_model_directory(saved)
-    assert str(raised.value).startswith(f"`{saved / 'model.safetensors'}` is not of the model in config.json: ")
+    assert str(raised.value).startswith(f"`{saved / 'model.safetensors'}` is of another model: ")
 
 
 def test_a_pickle_is_never_opened(saved: Path) -> None:
@@ -470,7 +471,7 @@ def test_what_a_killed_process_left_is_removed(saved: Path) -> None:
 
 def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    synchronise, put_in_place = nmt.model_directory._synchronise, nmt.model_directory._put_in_place
+    synchronise, put_in_place = nmt.atomic._synchronise, nmt.atomic._put_in_place
 
     def noted(file: Path) -> None:
         done.append(file.name)
@@ -480,8 +481,8 @@ def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkey
         done.append("RENAME")
         put_in_place(new, target)
 
-    monkeypatch.setattr(nmt.model_directory, "_synchronise", noted)
-    monkeypatch.setattr(nmt.model_directory, "_put_in_place", renamed)
+    monkeypatch.setattr(nmt.atomic, "_synchronise", noted)
+    monkeypatch.setattr(nmt.atomic, "_put_in_place", renamed)
     save(saved)
     at = done.index("RENAME")
     assert set(done[:at]) == {*contents(saved), ".model.saving"}
@@ -499,7 +500,7 @@ def test_at_every_instant_the_name_is_a_whole_directory(saved: Path, monkeypatch
 
 
 def test_file_systems_that_cannot_exchange(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nmt.model_directory, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(nmt.atomic, "_exchange", lambda one, other: False)
     other = network(seed=2)
     save(saved, other)
     assert torch.equal(load_model_directory(saved).model.output.bias, other.output.bias)

@@ -8,22 +8,26 @@ progress.json         step, cursor, best score, counters
 
 from __future__ import annotations
 
-import json
+import io
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import safetensors
 import torch
 from safetensors.torch import load as load_tensors
-from safetensors.torch import load_model, save_model
 from safetensors.torch import save as dump_tensors
 from torch import nn
 
+from nmt.atomic import atomic_directory
 from nmt.data.batching import Cursor
 from nmt.errors import UserError
-from nmt.model_directory import atomic_directory
+from nmt.model_directory import dump_weights, load_weights
+from nmt.plain_data import read_bytes, read_json, read_settings, write_json
 from nmt.training.averaging import WeightAverage
+
+WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS = "model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"
 
 
 @dataclass
@@ -53,25 +57,25 @@ def save_checkpoint(path: Path, training: Training) -> None:
     random: dict[str, Any] = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state_all()
+    optimizer = io.BytesIO()  # torch's own file writer hides a full disk behind a RuntimeError
+    torch.save({"optimizer": training.optimizer.state_dict(), "random": random}, optimizer)
     with atomic_directory(path) as folder:
-        save_model(training.model, str(folder / "model.safetensors"))
-        (folder / "average.safetensors").write_bytes(dump_tensors(training.average.state()))
-        torch.save({"optimizer": training.optimizer.state_dict(), "random": random}, folder / "optimizer.pt")
-        (folder / "progress.json").write_text(json.dumps(asdict(training.progress), indent=2) + "\n", encoding="utf-8")
+        (folder / WEIGHTS).write_bytes(dump_weights(training.model))
+        (folder / AVERAGE).write_bytes(dump_tensors(training.average.state()))
+        (folder / OPTIMIZER).write_bytes(optimizer.getvalue())
+        write_json(folder / PROGRESS, asdict(training.progress))
 
 
 def load_checkpoint(path: Path, training: Training) -> None:
-    """Put the state of the checkpoint directory ``path`` into ``training``. A damaged one is a ``UserError`` that names it."""
+    """Put the state of the checkpoint directory ``path`` into ``training``. What is wrong with it is a ``UserError``."""
+    load_weights(path / WEIGHTS, training.model)
+    training.progress = read_settings(path / PROGRESS, Progress, read_json(path / PROGRESS))
+    average, optimizer = read_bytes(path / AVERAGE), read_bytes(path / OPTIMIZER)
     try:
-        load_model(training.model, str(path / "model.safetensors"))
-        training.average.load(load_tensors((path / "average.safetensors").read_bytes()))
-        stored = torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True)
+        training.average.load(load_tensors(average))
+        stored = torch.load(io.BytesIO(optimizer), map_location="cpu", weights_only=True)
         training.optimizer.load_state_dict(stored["optimizer"])
-        values = json.loads((path / "progress.json").read_text(encoding="utf-8"))
-        training.progress = Progress(**{**values, "cursor": Cursor(**values["cursor"])})
-    except FileNotFoundError as error:
-        raise UserError(f"checkpoint `{path}` lacks a file: {error}") from error
-    except (ValueError, TypeError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
+    except (ValueError, KeyError, RuntimeError, EOFError, UnpicklingError, safetensors.SafetensorError) as error:
         raise UserError(f"checkpoint `{path}` is damaged or of another configuration: {error}") from error
     torch.set_rng_state(stored["random"]["cpu"])
     if "cuda" in stored["random"] and torch.cuda.is_available():

@@ -1,6 +1,7 @@
 """A whole run on the toy corpus: what it leaves behind, what it refuses, and that going on is the same as never stopping."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,14 @@ def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, c
     assert captured.err.splitlines() == (tmp_path / "run" / "train.log").read_text().splitlines()
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, corpus: DataConfig) -> Path:
+    """A run that has come to its end."""
+    run_dir = tmp_path_factory.mktemp("finished") / "run"
+    run_training(job(run_dir, corpus))
+    return run_dir
+
+
 def weights(run_dir: Path) -> dict[str, bytes]:
     """Every tensor of the last checkpoint, bit for bit."""
     last = run_dir / "checkpoints" / "last"
@@ -145,10 +154,14 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfi
     run_training(job(run, corpus))
     before = weights(run)
 
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    write_bytes = Path.write_bytes
 
-    monkeypatch.setattr("nmt.training.checkpoint.torch.save", full)
+    def full(self: Path, data: bytes) -> int:
+        if self.name == "optimizer.pt":
+            raise OSError(28, "No space left on device")
+        return write_bytes(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
     again = job(run, corpus, max_steps=12)
     again.resume = True
     with pytest.raises(UserError, match="No space left on device"):
@@ -156,13 +169,17 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfi
     assert weights(run) == before
 
 
-def test_damaged_checkpoint_is_named(tmp_path: Path, corpus: DataConfig) -> None:
-    run_training(job(tmp_path / "run", corpus))
-    last = tmp_path / "run" / "checkpoints" / "last"
-    (last / "model.safetensors").write_bytes((last / "model.safetensors").read_bytes()[:100])
+@pytest.mark.parametrize("name", ["model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"])
+def test_damaged_checkpoint_is_named(name: str, finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    file = tmp_path / "run" / "checkpoints" / "last" / name
+    file.write_bytes(file.read_bytes()[:100])
     again = job(tmp_path / "run", corpus, max_steps=12)
     again.resume = True
-    with pytest.raises(UserError, match=r"checkpoint `.*last` is damaged"):
+    with pytest.raises(UserError, match=r"`.*checkpoints/last.*` is damaged"):
+        run_training(again)
+    file.unlink()
+    with pytest.raises(UserError, match=rf"`.*{name}` is missing"):
         run_training(again)
 
 

@@ -1,0 +1,73 @@
+"""Directories that are written whole or not at all."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from nmt.errors import UserError
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty directory that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    It is a hidden neighbour of ``path`` (``.NAME.saving``; one that a killed process left is removed first).
+    At the end all its files are fsynced, then it takes its name in one rename. Where there is a directory of
+    that name already, Linux exchanges the two in one step (renameat2), so that at every instant ``path`` is
+    wholly the old directory or wholly the new one. Elsewhere, and on file systems that can't exchange, the
+    old one is renamed to ``.NAME.replaced`` just before: a crash between these two renames leaves it
+    complete, but under that name.
+
+    Raises ``UserError`` if something could not be written; the old directory is then as it was.
+    """
+    target = Path(os.path.realpath(path))  # through a symbolic link: replace what it points to
+    new = target.with_name(f".{target.name}.saving")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        yield new
+        for file in [*new.rglob("*"), new]:
+            _synchronise(file)
+        _put_in_place(new, target)
+    except OSError as error:
+        raise UserError(f"`{target}` could not be written and is as it was before: {error}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)  # after an exchange this is the old directory
+
+
+def _put_in_place(new: Path, target: Path) -> None:
+    if not target.is_dir():
+        new.rename(target)
+    elif not _exchange(new, target):
+        old = target.with_name(f".{target.name}.replaced")
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(OSError):  # not every system can synchronise a directory
+        _synchronise(target.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two paths in one step with Linux's renameat2; False where that can't be done."""
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
+
+
+def _synchronise(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
