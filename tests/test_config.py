@@ -51,7 +51,7 @@ def test_every_alternative_in_code_has_a_file() -> None:
 def test_alternatives_have_the_defaults_of_their_dataclasses() -> None:
     for search, strategy in STRATEGIES.items():
         for schedule, kind in SCHEDULES.items():
-            config = compose("train", TrainConfig, [f"search={search}", f"schedule={schedule}", *WHERE])
+            config = compose("train", TrainConfig, ["data=parallel", f"search={search}", f"schedule={schedule}", *WHERE])
             settings = to_settings(config, TrainConfig)
             assert (settings.search, settings.schedule) == (strategy(), kind())
 
@@ -105,3 +105,11 @@ def test_device_is_what_the_translator_knows() -> None:
 def test_values_are_checked(settings: dict[str, int], message: str) -> None:
     with pytest.raises(UserError, match=message):
         TranslateConfig(search=Beam(), **settings)  # type: ignore[arg-type]
+
+
+def test_the_toy_corpus_brings_its_recipe_and_others_do_not() -> None:
+    sizes = {
+        data: to_settings(compose("train", TrainConfig, [data, *WHERE]), TrainConfig).model.hidden_size
+        for data in ("data=toy", "data=parallel")
+    }
+    assert sizes == {"data=toy": 128, "data=parallel": 256}

@@ -524,7 +524,7 @@ def test_real_corpora(name: str, target: str, validation: str, counts: tuple[int
 def test_first_name_that_is_there_is_taken(tmp_path: Path) -> None:
     for name in ("train", "test", "test_2017"):
         write_parallel(tmp_path, name, [(f"{name} a", f"{name} b")])
-    config = DataConfig(path=str(tmp_path), source="en", target="fr", test="test_2016|test")
+    config = DataConfig(path=str(tmp_path), source="en", target="de", test="test_2016|test")
     assert load_pairs(config, config.test).sources() == ["test a"]
     assert load_pairs(config, "test_2017|test").sources() == ["test_2017 a"]
     with pytest.raises(UserError, match="`split` must be a split of .*, but is `test_2019` instead"):
