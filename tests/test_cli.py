@@ -88,7 +88,8 @@ def test_module_is_the_command_and_a_closed_pipe_ends_quietly() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "nmt", "--help"]
-    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, timeout=60)
     os.close(writer)
     assert (result.returncode, result.stderr) == (0, b"")
 

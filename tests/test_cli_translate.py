@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nmt.cli import main
-from nmt.cli.lines import WINDOW
+from nmt.cli.lines import WINDOW, windows
 from nmt.search import Beam, Greedy, Sampling
 from nmt.search.base import SearchStrategy
 from nmt.translator import Translator
@@ -83,6 +83,18 @@ def test_as_many_lines_as_came_in(
     blank = [not line.strip() for line in text.decode().removesuffix("\n").split("\n")] if text else []
     found = out.decode().split("\n")[:-1]
     assert [line == "" for line, is_blank in zip(found, blank, strict=True) if is_blank] == [True] * sum(blank)
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_windows_hold_every_line_once(
+    from_file: bool, tmp_path: Path, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nmt.cli.lines.WINDOW", 3)
+    lines = [f"line {number}" for number in range(10)]
+    feed(("\ufeff" + "\r\n".join(lines)).encode())
+    found = list(windows(str(tmp_path / "stdin") if from_file else None))
+    assert [line for window in found for line in window] == lines
+    assert all(1 <= len(window) <= 3 for window in found)
 
 
 def test_order_is_kept_over_windows(
@@ -235,7 +247,8 @@ def test_model_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
 def started(model: Path, stdin: int = subprocess.PIPE, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
     """`nmt translate MODEL` in a process of its own."""
     command = [sys.executable, "-m", "nmt", "translate", str(model), QUICK]
-    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr) as process:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env=environment) as process:
         try:
             yield process
         finally:

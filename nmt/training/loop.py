@@ -16,6 +16,7 @@ from nmt.models.seq2seq import Seq2Seq
 from nmt.training.averaging import WeightAverage
 from nmt.training.checkpoint import Progress, Training, load_checkpoint, save_checkpoint
 from nmt.training.config import Precision, TrainingConfig
+from nmt.training.interruption import interruptible
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
 from nmt.training.validation import Validator, batch_loss
@@ -57,20 +58,21 @@ class Trainer:
             parameter.data.copy_(average)
 
     def run(self) -> None:
-        """Train until ``max_steps`` or until patience ends. Interrupted by the user, it leaves a last checkpoint."""
+        """Train until ``max_steps`` or until patience ends. Ctrl-C and SIGTERM end the step and leave a last checkpoint."""
         progress = self.state.progress
         self.model.train()
         self.reporter.start(progress.step, self.config.max_steps)
         self._began, self._first_step, self._seconds_before = time.monotonic(), progress.step, progress.seconds
         stream = self.batches.iterate(progress.cursor)
         try:
-            while progress.step < self.config.max_steps and not self._out_of_patience():
-                self._update(stream)
-                self._after_update()
-        except KeyboardInterrupt:
-            self._save("last")
-            self.reporter.line(f"interrupted at step {progress.step}; `resume=true` goes on from here")
-            raise
+            with interruptible() as interruption:
+                while progress.step < self.config.max_steps and not self._out_of_patience() and not interruption.signal:
+                    self._update(stream)
+                    self._after_update()
+            if interruption.signal:
+                self._save("last")
+                self.reporter.line(f"interrupted at step {progress.step}; `resume=true` goes on from here")
+                interruption.leave()
         finally:
             self.reporter.close()
 

@@ -38,12 +38,10 @@ NOUNS = by_form(
     {
         "m": "homme garçon enfant ami médecin chien chat cheval oiseau hibou œuf haricot pain lait livre "
         "chapeau jardin hôtel arbre",
-        "f": "femme fille mère actrice vache souris pomme soupe eau lettre histoire clé horloge voiture "
-        "maison école",
+        "f": "femme fille mère actrice vache souris pomme soupe eau lettre histoire clé horloge voiture maison école",
         "mp": "hommes garçons enfants amis médecins chiens chats chevaux oiseaux hiboux œufs haricots livres "
         "chapeaux jardins hôtels arbres",
-        "fp": "femmes filles mères actrices vaches souris pommes lettres histoires clés horloges voitures "
-        "maisons écoles",
+        "fp": "femmes filles mères actrices vaches souris pommes lettres histoires clés horloges voitures maisons écoles",
     }
 )
 ADJECTIVES = by_form(
@@ -410,9 +408,7 @@ def test_known_objects_of_a_negated_verb(words: str, english: str, french: str) 
 
 
 @pytest.mark.parametrize(("subject", "name", "tense", "polarity", "words", "english", "french"), CLAUSES)
-def test_known_clauses(
-    subject: Phrase, name: str, tense: Tense, polarity: str, words: str, english: str, french: str
-) -> None:
+def test_known_clauses(subject: Phrase, name: str, tense: Tense, polarity: str, words: str, english: str, french: str) -> None:
     complement = nominal(words, POLARITIES[polarity]) if words else Phrase()
     phrase = clause(subject, Predicate(verb(name), tense, POLARITIES[polarity], complement))
     assert (phrase.english, spell(phrase.french)) == (english, french)

@@ -1,7 +1,9 @@
 """A whole run on the toy corpus: what it leaves behind, what it refuses, and that going on is the same as never stopping."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -98,7 +100,10 @@ def weights(run_dir: Path) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
 
-def test_going_on_is_the_same_as_never_stopping(tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("number", "end"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_going_on_is_the_same_as_never_stopping(
+    number: int, end: type[BaseException], tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100}
     run_training(job(tmp_path / "straight", corpus, **settings))
 
@@ -107,13 +112,15 @@ def test_going_on_is_the_same_as_never_stopping(tmp_path: Path, corpus: DataConf
     def interrupt(self: Trainer) -> None:
         after_update(self)
         if self.state.progress.step == 4:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
 
     monkeypatch.setattr(Trainer, "_after_update", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(end):
         run_training(job(tmp_path / "stopped", corpus, **settings))
     assert weights(tmp_path / "stopped") != weights(tmp_path / "straight")
     monkeypatch.undo()
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
 
     torch.manual_seed(99)
     again = job(tmp_path / "stopped", corpus, **settings)

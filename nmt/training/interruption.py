@@ -1,0 +1,52 @@
+"""Ctrl-C and SIGTERM in the middle of an update: the step is finished first."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass
+class Interruption:
+    """``signal`` is the number of the signal that asked to stop, None as long as none has."""
+
+    signal: int | None = None
+
+    def leave(self) -> None:
+        """End as the signal asks: 130 for Ctrl-C, 143 for SIGTERM. Does nothing if there was none."""
+        if self.signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.signal is not None:
+            raise SystemExit(128 + self.signal)
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Inside the block the first SIGINT or SIGTERM is only noted; a second one acts at once, as it does outside.
+
+    Signals reach the main thread only; in another one nothing changes.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interruption.signal = number
+        restore()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield interruption
+    finally:
+        restore()
