@@ -10,9 +10,10 @@ from itertools import pairwise
 
 import pytest
 
-from nmt.data import toy, toy_lexicon
-from nmt.data.toy import Phrase, Polarity, Predicate, Tense, Writer, clause, noun_phrase, spell, toy_pairs
-from nmt.data.toy_lexicon import Adjective, Determiner, Noun, Verb
+from nmt.data.toy import lexicon
+from nmt.data.toy.grammar import Phrase, Polarity, Predicate, Tense, clause, noun_phrase, spell
+from nmt.data.toy.lexicon import Adjective, Determiner, Noun, Verb
+from nmt.data.toy.writer import Writer, held_out, toy_pairs
 from nmt.errors import UserError
 
 Pairs = list[tuple[str, str]]
@@ -123,7 +124,7 @@ def test_the_seed_decides_and_no_order_of_a_set() -> None:
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == digest(1)
     assert digest(2) != digest(1)
-    assert toy.held_out(2) != toy.held_out(1) == toy.held_out(1)
+    assert held_out(2) != held_out(1) == held_out(1)
 
 
 def test_the_caller_may_change_the_list() -> None:
@@ -154,19 +155,19 @@ def test_training_shows_each_word_of_the_other_splits_often() -> None:
 
 
 def is_adjective(word: str) -> bool:
-    return any(adjective.english == word for adjective in toy_lexicon.ADJECTIVES)
+    return any(adjective.english == word for adjective in lexicon.ADJECTIVES)
 
 
 def test_test_sentences_and_no_others_have_a_held_out_combination(stream: list[Phrase]) -> None:
     combinations = {sentence.english: sentence.combinations for sentence in stream}
-    unseen = toy.held_out(1)
+    unseen = held_out(1)
     for split in ("train", "val", "test"):
         for english, _ in toy_pairs(split):
             assert unseen.isdisjoint(combinations[english]) == (split != "test"), english
 
 
 def test_words_of_held_out_combinations_have_many_others(stream: list[Phrase]) -> None:
-    unseen = toy.held_out(1)
+    unseen = held_out(1)
     seen = {pair for sentence in stream for pair in sentence.combinations} - unseen
     assert len(unseen) >= 40
     assert len({word for word, _ in unseen if is_adjective(word)}) >= 10
@@ -177,10 +178,10 @@ def test_words_of_held_out_combinations_have_many_others(stream: list[Phrase]) -
 
 def held_out_patterns() -> list[re.Pattern[str]]:
     """What each held-out combination looks like in English where both words are in one phrase."""
-    described = "|".join(adjective.english for adjective in toy_lexicon.ADJECTIVES)
+    described = "|".join(adjective.english for adjective in lexicon.ADJECTIVES)
     before = rf"(?:the|an?|some|any|this|these|two|my|your|his|her|our) (?:(?:{described}) )*"
     patterns = []
-    for word, object_ in sorted(toy.held_out(1)):
+    for word, object_ in sorted(held_out(1)):
         forms = f"(?:{object_}|{noun(object_).english_plural})"
         if is_adjective(word):
             pattern = rf"\b{word} (?:(?:red|black|white) )?{forms}\b"
@@ -308,20 +309,20 @@ def test_participles_after_que_agree(everything: Pairs) -> None:
 
 
 def noun(english: str) -> Noun:
-    return next(noun for noun in toy_lexicon.NOUNS if noun.english == english)
+    return next(noun for noun in lexicon.NOUNS if noun.english == english)
 
 
 def adjective(english: str) -> Adjective:
-    return next(adjective for adjective in toy_lexicon.ADJECTIVES if adjective.english == english)
+    return next(adjective for adjective in lexicon.ADJECTIVES if adjective.english == english)
 
 
 def verb(name: str) -> Verb:
-    return next(verb for verb in toy_lexicon.VERBS if verb.name == name)
+    return next(verb for verb in lexicon.VERBS if verb.name == name)
 
 
 def determiner(english: str) -> Determiner:
-    common = (toy_lexicon.DEFINITE, toy_lexicon.INDEFINITE, toy_lexicon.DEMONSTRATIVE)
-    return next(one for one in (*common, *toy_lexicon.POSSESSIVES) if one.singular == english)
+    common = (lexicon.DEFINITE, lexicon.INDEFINITE, lexicon.DEMONSTRATIVE)
+    return next(one for one in (*common, *lexicon.POSSESSIVES) if one.singular == english)
 
 
 def nominal(text: str, polarity: Polarity = Polarity.affirmative) -> Phrase:
@@ -371,7 +372,7 @@ POLARITIES = {
     "?": Polarity.question,
     "why": Polarity.why,
 }
-JE, ELLE, NOUS, ILS = (Phrase(*toy_lexicon.PRONOUNS[number]) for number in (0, 3, 4, 5))
+JE, ELLE, NOUS, ILS = (Phrase(*lexicon.PRONOUNS[number]) for number in (0, 3, 4, 5))
 WHY_EGGS = "pourquoi est-ce qu'ils ont mangé des œufs"
 CLAUSES = [
     (JE, "love", Tense.present, "", "the dog", "I love the dog", "j'aime le chien"),
@@ -431,8 +432,8 @@ def test_participles_agree_with_an_object_that_precedes() -> None:
 )
 def test_etre_keeps_the_indefinite_article_in_a_negation(name: str, english: str, french: str) -> None:
     negative = Polarity.negative
-    complement = noun_phrase(noun(name), toy_lexicon.INDEFINITE, False, (), negative, predicative=True)
-    phrase = clause(Phrase("this", "ce"), Predicate(toy_lexicon.BE, Tense.present, negative, complement))
+    complement = noun_phrase(noun(name), lexicon.INDEFINITE, False, (), negative, predicative=True)
+    phrase = clause(Phrase("this", "ce"), Predicate(lexicon.BE, Tense.present, negative, complement))
     assert (phrase.english, spell(phrase.french)) == (english, french)
 
 
