@@ -188,7 +188,7 @@ def test_invalid_utf8_keeps_the_lines_before_it(
     assert (tmp_path / "out.part").read_text(encoding="utf-8").count("\n") == 1
     assert capfd.readouterr().err == (
         f"nmt: the lines finished so far are in `{target}.part`\n"
-        "nmt: the input must be UTF-8, but line 2 has the byte 0xff instead (invalid start byte)\n"
+        "nmt: the input must be UTF-8, but line 2 has the byte 0xff at byte offset 9 instead (invalid start byte)\n"
     )
 
 

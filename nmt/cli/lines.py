@@ -11,7 +11,7 @@ from queue import Empty, Queue
 from time import monotonic
 from typing import IO
 
-from nmt.data.parallel import read_lines
+from nmt.data.parallel import decode_lines, read_lines
 from nmt.errors import UserError
 
 WINDOW = 1024  # lines at a time: enough for batches of like length, few enough for a result now and then
@@ -44,18 +44,9 @@ def windows(path: str | None) -> Iterator[list[str]]:
 
 
 def _stdin_lines() -> Iterator[str]:
-    """As ``read_lines``: lines end at line feeds only. Raises ``UserError`` at a line that is not UTF-8."""
     # A file object of our own: a thread that still reads sys.stdin when Python ends would crash it.
     with os.fdopen(os.dup(0), "rb") as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                line = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"the input must be UTF-8, but line {number} has the byte 0x{raw[error.start]:02x} instead ({error.reason})"
-                ) from error
-            line = line.removesuffix("\n").removesuffix("\r")
-            yield line.removeprefix("\ufeff") if number == 1 else line
+        yield from decode_lines(file, "the input")
 
 
 def _as_available(lines: Iterable[str]) -> Iterator[list[str]]:

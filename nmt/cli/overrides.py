@@ -55,10 +55,11 @@ def _quoted(override: str, settings: dict[str, Any], sweep: bool) -> str:
         as_meant = True
     else:  # the choice of a group
         as_meant = not _NUMBER_OR_NULL.fullmatch(value)
-    return override if as_meant else f"{key}={_literal(value)}"
+    return override if as_meant else f"{key}={literal(value)}"
 
 
-def _literal(value: str) -> str:
+def literal(value: str) -> str:
+    """The text in quotes, so that Hydra and OmegaConf read back just that."""
     # OmegaConf's turn comes after Hydra's: to it a backslash escapes `${`, and backslashes before that one are doubled.
     escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return QuotedString(escaped, Quote.single).with_quotes()

@@ -10,14 +10,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from nmt.cli import report
-from nmt.cli.compose import HYDRA_VERSION, SEARCH, config_directory, hydra_errors, register, to_settings
+from nmt.cli.compose import HYDRA_VERSION, config_directory, hydra_errors, register, to_settings
 from nmt.cli.overrides import quote_text
+from nmt.cli.resume import CHOICES, saved_overrides, to_text
 from nmt.config.train import TrainConfig
 from nmt.errors import UserError
-from nmt.training.schedule import SCHEDULES
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,6 +30,8 @@ def run(arguments: Sequence[str]) -> int:
     for override in filter(_is_override, arguments):
         # Every job of a sweep gets a folder of its own in run_dir, which has one value therefore.
         overrides += quote_text([override], TrainConfig, sweep=sweep and not override.startswith("run_dir="))
+    if not sweep and _typed(arguments, "resume").lower() == "true":
+        overrides = saved_overrides(_typed(arguments, "run_dir"), overrides) + overrides
     with hydra_errors(TrainConfig):
         fixed = _fixed_settings(overrides) if sweep else {}
     if "run_dir" in fixed:
@@ -49,12 +51,18 @@ def run(arguments: Sequence[str]) -> int:
     return max(codes)
 
 
+def _typed(arguments: Sequence[str], name: str) -> str:
+    """What was typed as the value of a setting: the last one counts."""
+    values = [value for key, _, value in (argument.partition("=") for argument in arguments) if key == name]
+    return values[-1] if values else ""
+
+
 def _is_override(argument: str) -> bool:
     return "=" in argument and not argument.startswith("-")
 
 
 def _run_hydra(job: Callable[[DictConfig], Any], arguments: Sequence[str]) -> None:
-    register("train", TrainConfig, {**SEARCH, "schedule": SCHEDULES})
+    register("train", TrainConfig, CHOICES)
     app = hydra.main(version_base=HYDRA_VERSION, config_path=config_directory(), config_name="train")(job)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors to us instead of printing them
     ours = sys.argv
@@ -91,7 +99,7 @@ def _train(config: DictConfig, fixed: Collection[str]) -> Any:
             training=settings.training,
             schedule=settings.schedule,
             search=settings.search,
-            config_yaml=OmegaConf.to_yaml(config, resolve=True),
+            config_yaml=to_text(config, settings),
         )
     )
 

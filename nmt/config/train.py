@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from nmt.config import Device, check_at_least_one
-from nmt.data.corpus import DataConfig
+from nmt.data.corpus import DataConfig, DataForm
 from nmt.errors import UserError
 from nmt.models.seq2seq import ModelConfig
 from nmt.search.base import SearchStrategy
@@ -31,4 +31,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not self.run_dir:
             raise UserError("`run_dir` must name a directory, but is empty instead")
+        for name in ("path", "source", "target"):
+            if not getattr(self.data, name) and self.data.form != DataForm.toy:
+                raise UserError(f"`data.{name}` must be given, but is empty instead")
         check_at_least_one("num_threads", self.num_threads)

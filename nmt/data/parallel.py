@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO
@@ -14,23 +14,28 @@ Row = tuple[str, str]
 
 
 def read_lines(path: str | Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, plain or `.gz`, without their ends.
+    """The lines of a UTF-8 file, plain or `.gz`, without their ends; see `decode_lines`. Raises UserError."""
+    return decode_lines(_raw_lines(Path(path)), str(path))
+
+
+def decode_lines(raw_lines: Iterable[bytes], name: str) -> Iterator[str]:
+    """Lines of UTF-8 as text, without their ends.
 
     Lines end at '\\n' or '\\r\\n' only, not at a lone '\\r', U+2028, U+0085 or form feed. A byte order mark
-    at the start is taken off. Raises UserError that names the file and, for invalid UTF-8, the line (from
-    1) and the byte offset in the decompressed file (from 0).
+    at the start is taken off. Raises UserError that gives, for invalid UTF-8, the `name` of the text, the
+    line (from 1) and the byte offset (from 0, in the decompressed file).
     """
     offset = 0
-    for number, raw in enumerate(_raw_lines(Path(path)), start=1):
+    for number, raw in enumerate(raw_lines, start=1):
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UserError(
-                f"{path} must be UTF-8, but line {number} has the byte 0x{raw[error.start]:02x} "
+                f"{name} must be UTF-8, but line {number} has the byte 0x{raw[error.start]:02x} "
                 f"at byte offset {offset + error.start} instead ({error.reason})"
             ) from error
         offset += len(raw)
-        line = line.removesuffix("\r\n").removesuffix("\n")
+        line = line.removesuffix("\n").removesuffix("\r")
         yield line.removeprefix("\ufeff") if number == 1 else line
 
 

@@ -7,15 +7,6 @@ from dataclasses import dataclass
 from nmt.errors import StrEnum, UserError
 
 
-class ProgressStyle(StrEnum):
-    """``auto`` draws a bar on a terminal and writes lines elsewhere; ``off`` leaves both out."""
-
-    auto = "auto"
-    bar = "bar"
-    lines = "lines"
-    off = "off"
-
-
 class Precision(StrEnum):
     """``bf16`` computes products in bfloat16; weights, optimiser, softmax and loss stay in fp32."""
 
@@ -51,7 +42,7 @@ class TrainingConfig:
     checkpoint_every: int = 500
     patience: int = 8
     log_every: int = 100
-    progress: ProgressStyle = ProgressStyle.auto
+    progress: bool = True
 
     def __post_init__(self) -> None:
         at_least_one = ("max_steps", "batch_tokens", "accumulate", "validate_every", "validation_beam", "validation_sentences")

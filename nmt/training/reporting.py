@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from nmt.training.config import ProgressStyle
-
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
 class Reporter:
-    """Writes to stderr and, once there is a run directory, to its files. Stdout stays clean."""
+    """Writes to stderr and, once there is a run directory, to its files. Stdout stays clean.
 
-    def __init__(self, style: ProgressStyle) -> None:
-        self.style = style
-        if style is ProgressStyle.auto:
-            self.style = ProgressStyle.bar if sys.stderr.isatty() else ProgressStyle.lines
+    With ``progress`` a terminal shows a bar, and anything else gets a line every so many steps.
+    """
+
+    def __init__(self, progress: bool) -> None:
+        self._progress = progress
         self._bar: tqdm[None] | None = None
         self._directory: Path | None = None
         self._tensorboard: SummaryWriter | None = None
@@ -39,13 +38,13 @@ class Reporter:
         """One line on stderr and in train.log."""
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
-        elif self.style is not ProgressStyle.off:
+        else:
             print(text, file=sys.stderr, flush=True)
         self._log(text)
 
     def start(self, step: int, max_steps: int) -> None:
         """Training begins at ``step``."""
-        if self.style is ProgressStyle.bar:
+        if self._progress and sys.stderr.isatty():
             self._bar = tqdm(total=max_steps, initial=step, unit="step", file=sys.stderr, dynamic_ncols=True)
 
     def advance(self) -> None:
@@ -62,9 +61,10 @@ class Reporter:
         )
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
-            self._log(text)
-        else:
+        if self._progress and self._bar is None:
             self.line(text)
+        else:
+            self._log(text)
 
     def validation(self, step: int, values: dict[str, float], note: str) -> None:
         """The figures of a validation: loss, perplexity, BLEU, seconds."""

@@ -16,7 +16,7 @@ from nmt.errors import UserError
 from nmt.models.seq2seq import ModelConfig
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
-from nmt.training.config import ProgressStyle, TrainingConfig
+from nmt.training.config import TrainingConfig
 from nmt.training.job import Job, run_training
 from nmt.training.loop import Trainer
 from nmt.training.schedule import Cosine
@@ -43,7 +43,6 @@ def job(run_dir: Path, data: DataConfig, **training: object) -> Job:
         "log_every": 2,
         "validation_sentences": 8,
         "average": 0.9,
-        "progress": ProgressStyle.lines,
     }
     return Job(
         run_dir=str(run_dir),
