@@ -45,7 +45,7 @@ def test_default_is_the_toy_corpus(jobs: list[Job]) -> None:
     assert train() == 0
     [job] = jobs
     assert (job.data.form, job.data.source, job.data.target) == (DataForm.toy, "en", "fr")
-    assert (job.run_dir, job.resume, job.seed, job.device, job.num_threads) == ("runs/toy", False, 1, "auto", None)
+    assert (job.run_dir, job.resume, job.seed, job.device, job.num_threads) == ("runs/toy", False, 1, "auto", 1)
     assert isinstance(job.search, Beam)
     assert isinstance(job.schedule, Cosine)
 

@@ -14,13 +14,13 @@ from nmt.training.schedule import Schedule
 
 @dataclass(kw_only=True)
 class TrainConfig:
-    """``num_threads`` None leaves the number of CPU threads to PyTorch. ``search`` goes with the finished model."""
+    """``num_threads`` is that of the CPU; None leaves it to PyTorch. ``search`` goes with the finished model."""
 
     run_dir: str
     resume: bool = False
     seed: int = 1
     device: Device = Device.auto
-    num_threads: int | None = None
+    num_threads: int | None = 1
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

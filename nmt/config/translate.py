@@ -8,10 +8,10 @@ from nmt.search.base import SearchStrategy
 
 @dataclass(kw_only=True)
 class TranslateConfig:
-    """``num_threads`` None leaves the number of CPU threads to PyTorch; ``batch_size`` counts sentences."""
+    """``num_threads`` is that of the CPU; None leaves it to PyTorch; ``batch_size`` counts sentences."""
 
     device: Device = Device.auto
-    num_threads: int | None = None
+    num_threads: int | None = 1
     batch_size: int = 64
     search: SearchStrategy
 
