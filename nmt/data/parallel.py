@@ -35,7 +35,7 @@ def decode_lines(raw_lines: Iterable[bytes], name: str) -> Iterator[str]:
                 f"at byte offset {offset + error.start} instead ({error.reason})"
             ) from error
         offset += len(raw)
-        line = line.removesuffix("\n").removesuffix("\r")
+        line = line.removesuffix("\r\n").removesuffix("\n")
         yield line.removeprefix("\ufeff") if number == 1 else line
 
 
