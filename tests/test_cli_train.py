@@ -51,7 +51,7 @@ def test_default_is_the_toy_corpus(jobs: list[Job]) -> None:
 
 
 def test_overrides_reach_the_job(jobs: list[Job]) -> None:
-    overrides = ["seed=7", "device=cpu", "num_threads=2", "resume=true", "training.max_steps=3", "model.cell=gru"]
+    overrides = ["seed=7", "device=cpu", "num_threads=2", "resume=true", "run_dir=r", "training.max_steps=3", "model.cell=gru"]
     assert train(*overrides, "search=greedy", "search.n_best=1", "schedule=constant", "schedule.warmup_steps=9") == 0
     [job] = jobs
     assert (job.seed, job.device, job.num_threads, job.resume, job.training.max_steps) == (7, "cpu", 2, True, 3)
@@ -79,9 +79,7 @@ def test_saved_configuration_is_resolved_and_whole(jobs: list[Job]) -> None:
     assert set(saved) == set(vars(jobs[0])) - {"config_yaml"}
 
 
-def test_hydra_leaves_nothing_and_says_nothing(
-    jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_hydra_leaves_nothing_and_says_nothing(jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert train("seed=2") == 0
     assert list(elsewhere.iterdir()) == []
     assert capfd.readouterr() == ("", "")
@@ -139,13 +137,15 @@ def test_help_names_every_choice(repository: Path, capsys: pytest.CaptureFixture
         ("seed", "`seed` must be a setting and its value (`name=value`), but Hydra's grammar can't read it so"),
         ("model.cell=${nothing}", "`model.cell`: Interpolation key 'nothing' not found"),
         ("num_threads=0", "`num_threads` must be at least 1, but is 0 instead"),
+        ("seed=-1", "`seed` must be at least 0 and below 2**63, but is -1 instead"),
+        ("schedule.final=-3", "`schedule.final` must be between 0 and 1, but is -3.0 instead"),
+        ("training.learning_rate=nan", "`training.learning_rate` must be a finite number, but is nan instead"),
+        ("resume=yes", "`resume=true` must stand as such beside the `run_dir=DIR` of a run, but does not"),
         ("training.max_steps=0", "`training.max_steps` must be at least 1, but is 0 instead"),
         ("run_dir=", "`run_dir` must name a directory, but is empty instead"),
     ],
 )
-def test_wrong_usage(
-    override: str, sentence: str, jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_usage(override: str, sentence: str, jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert train(override) == 2
     assert jobs == []
     assert capfd.readouterr() == ("", f"nmt: {sentence}\n")
@@ -194,9 +194,7 @@ def test_our_own_mistakes_are_not_the_users(mistake: Exception, monkeypatch: pyt
         train()
 
 
-def test_sweep_gives_each_job_a_folder_of_its_own(
-    jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_sweep_gives_each_job_a_folder_of_its_own(jobs: list[Job], elsewhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert train("-m", "seed=1,2", "schedule=cosine,constant", "training.max_steps=5", "run_dir=my runs, v2") == 0
     assert [(job.seed, type(job.schedule)) for job in jobs] == [(1, Cosine), (1, Constant), (2, Cosine), (2, Constant)]
     names = [os.path.relpath(job.run_dir, "my runs, v2") for job in jobs]

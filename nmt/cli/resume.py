@@ -43,7 +43,9 @@ def saved_overrides(run_dir: str, given: Sequence[str]) -> list[str]:
         overrides = [f"{group}={saved[group].pop(_NAME)}" for group in CHOICES if group not in chosen]
         return overrides + [setting for setting in _settings(saved) if setting.partition(".")[0] not in chosen]
     except (yaml.YAMLError, UnicodeError, AttributeError, KeyError, TypeError) as error:
-        raise UserError(f"`{file}` must hold the settings of a run, but can't be read as such: {error}") from error
+        raise UserError(
+            f"`{file}` must hold the settings of a run, but can't be read as such: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _settings(values: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -17,7 +17,7 @@ from nmt.cli.compose import HYDRA_VERSION, config_directory, hydra_errors, regis
 from nmt.cli.overrides import quote_text
 from nmt.cli.resume import CHOICES, saved_overrides, to_text
 from nmt.config.train import TrainConfig
-from nmt.errors import UserError
+from nmt.errors import UsageError, UserError
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,7 +30,8 @@ def run(arguments: Sequence[str]) -> int:
     for override in filter(_is_override, arguments):
         # Every job of a sweep gets a folder of its own in run_dir, which has one value therefore.
         overrides += quote_text([override], TrainConfig, sweep=sweep and not override.startswith("run_dir="))
-    if not sweep and _typed(arguments, "resume").lower() == "true":
+    resumed = not sweep and _typed(arguments, "resume").lower() == "true" and _typed(arguments, "run_dir") != ""
+    if resumed:
         overrides = saved_overrides(_typed(arguments, "run_dir"), overrides) + overrides
     with hydra_errors(TrainConfig):
         fixed = _fixed_settings(overrides) if sweep else {}
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
 
     def job(config: DictConfig) -> Any:
         try:
-            return _train(config, fixed)
+            return _train(config, fixed, resumed)
         except UserError as error:
             codes.append(report(error))
             return None
@@ -80,12 +81,14 @@ def _fixed_settings(overrides: list[str]) -> dict[str, str]:
     return {override.key_or_group: override.get_value_element_as_str() for override in fixed}
 
 
-def _train(config: DictConfig, fixed: Collection[str]) -> Any:
+def _train(config: DictConfig, fixed: Collection[str], resumed: bool) -> Any:
     from nmt.training.job import Job, run_training  # late: `--help` and `--cfg` don't wait for it
 
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         config.run_dir = os.path.join(config.run_dir, _job_name(HydraConfig.get().overrides.task, fixed))
     settings = to_settings(config, TrainConfig)
+    if settings.resume and not resumed:
+        raise UsageError("`resume=true` must stand as such beside the `run_dir=DIR` of a run, but does not")
     return run_training(
         Job(
             run_dir=settings.run_dir,

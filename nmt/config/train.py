@@ -34,4 +34,6 @@ class TrainConfig:
         for name in ("path", "source", "target"):
             if not getattr(self.data, name) and self.data.form != DataForm.toy:
                 raise UserError(f"`data.{name}` must be given, but is empty instead")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"`seed` must be at least 0 and below 2**63, but is {self.seed} instead")
         check_at_least_one("num_threads", self.num_threads)

@@ -75,8 +75,8 @@ def load_checkpoint(path: Path, training: Training) -> None:
         training.average.load(load_tensors(average))
         stored = torch.load(io.BytesIO(optimizer), map_location="cpu", weights_only=True)
         training.optimizer.load_state_dict(stored["optimizer"])
-    except (ValueError, KeyError, RuntimeError, EOFError, UnpicklingError, safetensors.SafetensorError) as error:
+        torch.set_rng_state(stored["random"]["cpu"])
+    except (ValueError, TypeError, KeyError, RuntimeError, EOFError, UnpicklingError, safetensors.SafetensorError) as error:
         raise UserError(f"checkpoint `{path}` is damaged or of another configuration: {error}") from error
-    torch.set_rng_state(stored["random"]["cpu"])
     if "cuda" in stored["random"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(stored["random"]["cuda"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 from nmt.errors import StrEnum, UserError
 
@@ -45,6 +46,9 @@ class TrainingConfig:
     progress: bool = True
 
     def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if type(value) is float and not math.isfinite(value):
+                raise UserError(f"`training.{name}` must be a finite number, but is {value} instead")
         at_least_one = ("max_steps", "batch_tokens", "accumulate", "validate_every", "validation_beam", "validation_sentences")
         for name in (*at_least_one, "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -13,8 +13,9 @@ from nmt.data.batching import TrainingBatches
 from nmt.data.corpus import DataConfig, Pairs, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
-from nmt.evaluation import Scores, score
+from nmt.evaluation import Scores, bleu, score
 from nmt.model_directory import save_model_directory
+from nmt.models.attention import AttentionKind
 from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
 from nmt.search import Beam, Greedy, SearchStrategy
 from nmt.tokenizer import TokenizerConfig, TokenizerPair
@@ -71,12 +72,13 @@ def run_training(job: Job) -> Scores:
     corpus = _read(job, run_dir, reporter)
     model = build(job.model, len(corpus.tokenizers.source), len(corpus.tokenizers.target), corpus.tokenizers.joint).to(device)
     reporter.line(f"model: {_parameters(model):,} parameters, {job.model.cell} with {job.model.attention} attention")
-    _open(run_dir, job, corpus.tokenizers)
-    reporter.open(run_dir)
     trainer = _trainer(job, run_dir, corpus, model, reporter, device)
+    _check_scoring(job, corpus.validation)
     if job.resume:
         trainer.resume()
         reporter.line(f"resumed at step {trainer.state.progress.step}")
+    _open(run_dir, job, corpus.tokenizers)
+    reporter.open(run_dir)
     trainer.run()
     return _finish(job, run_dir, corpus, trainer, reporter, device)
 
@@ -89,13 +91,20 @@ def describe(device: torch.device) -> str:
 
 
 def _check_run_directory(run_dir: Path, resume: bool) -> None:
-    there = (run_dir / "config.yaml").exists()
-    if there and not resume:
-        raise UserError(
-            f"`run_dir` must be a new directory, but `{run_dir}` holds a run already: add `resume=true` to go on with it"
-        )
+    if (run_dir / "config.yaml").exists() and not resume:
+        begun = (run_dir / "checkpoints" / "last").is_dir()
+        way = "add `resume=true` to go on with it" if begun else "it has no checkpoint yet, remove it"
+        raise UserError(f"`run_dir` must be a new directory, but `{run_dir}` holds a run already: {way}")
     if resume and not (run_dir / "checkpoints" / "last").is_dir():
         raise UserError(f"`resume=true` needs a run with a checkpoint, but `{run_dir}` has none")
+
+
+def _check_scoring(job: Job, validation: Pairs) -> None:
+    """What would fail only after hours of training fails now: a tokeniser that is missing, a penalty without attention."""
+    reference = validation.targets()[:1]
+    bleu(reference, reference, tokenize=job.training.validation_tokenize, target_language=job.data.target)
+    if job.model.attention is AttentionKind.none and asdict(job.search).get("coverage_penalty"):
+        raise UserError("`search.coverage_penalty` must be 0 for `model.attention=none`, but is above 0 instead")
 
 
 def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
@@ -115,11 +124,14 @@ def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
 
 
 def _open(run_dir: Path, job: Job, tokenizers: TokenizerPair) -> None:
-    """Make the run directory; of a run that goes on it is there already."""
+    """Make the run directory; of a run that goes on only the settings may have changed."""
     try:
-        (run_dir / "tokenizer").mkdir(parents=True, exist_ok=True)
-        tokenizers.save(run_dir / "tokenizer")
-        (run_dir / "config.yaml").write_text(job.config_yaml, encoding="utf-8")
+        if not job.resume:
+            (run_dir / "tokenizer").mkdir(parents=True, exist_ok=True)
+            tokenizers.save(run_dir / "tokenizer")
+        new = run_dir / ".config.yaml.saving"
+        new.write_text(job.config_yaml, encoding="utf-8")
+        new.replace(run_dir / "config.yaml")
     except OSError as error:
         reason = error.strerror
         raise UserError(f"`run_dir` must be a directory that can be written to, but `{run_dir}` is not: {reason}") from error

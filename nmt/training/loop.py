@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -111,8 +112,8 @@ class Trainer:
         progress = self.state.progress
         values = self._sums.take()
         values["learning_rate"] = float(self.state.optimizer.param_groups[0]["lr"])
-        if values["loss"] != values["loss"]:
-            raise UserError(f"the training loss is not a number at step {progress.step}: lower `training.learning_rate`")
+        if not math.isfinite(values["loss"]):
+            raise UserError(f"the training loss is {values['loss']} at step {progress.step}: lower `training.learning_rate`")
         pace = (time.monotonic() - self._began) / (progress.step - self._first_step)
         self.reporter.training(progress.step, self.config.max_steps, values, pace * (self.config.max_steps - progress.step))
 
@@ -136,6 +137,11 @@ class Trainer:
         return 0 < self.config.patience <= self.state.progress.bad_validations
 
     def _save(self, name: str) -> None:
+        if not all(bool(weights.isfinite().all()) for weights in self.state.average.parameters):
+            raise UserError(
+                f"the weights are not finite at step {self.state.progress.step}, so the checkpoint before stays: "
+                "lower `training.learning_rate`"
+            )
         self.state.progress.seconds = self._seconds_before + time.monotonic() - self._began
         save_checkpoint(self.checkpoints / name, self.state)
 

@@ -37,6 +37,8 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             nll = normaliser - gold
             loss += ((1 - smoothing) * nll + smoothing * (normaliser - mean)).sum()
             negative_log_likelihood += nll.sum()
+            if not any(ctx.needs_input_grad):
+                continue
             # d loss / d logits = p − (1 − ε) onehot(y) − ε / V
             grad = probabilities.sub_(smoothing / logits.shape[1])
             grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, smoothing - 1).unsqueeze(1))

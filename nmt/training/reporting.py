@@ -60,7 +60,9 @@ class Reporter:
             f"  {values['tokens_per_second']:.0f} tokens/s  padding {values['padding']:.1%}  left {duration(seconds_left)}"
         )
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['tokens_per_second']:.0f} tokens/s")
+            perplexity = math.exp(min(values["loss"], 50))
+            speed = values["tokens_per_second"]
+            self._bar.set_postfix_str(f"loss {values['loss']:.3f}, ppl {perplexity:.1f}, {speed:.0f} tokens/s")
         if self._progress and self._bar is None:
             self.line(text)
         else:

@@ -44,6 +44,11 @@ class Cosine(Schedule):
 
     final: float = 0.02
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.final <= 1:
+            raise UserError(f"`schedule.final` must be between 0 and 1, but is {self.final} instead")
+
     def after_warmup(self, step: int, max_steps: int) -> float:
         done = min(1.0, (step - self.warmup_steps) / max(1, max_steps - self.warmup_steps))
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2

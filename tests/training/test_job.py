@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from nmt.data.corpus import DataConfig
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
+from nmt.models.attention import AttentionKind
 from nmt.models.seq2seq import ModelConfig
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
@@ -130,8 +131,47 @@ def test_going_on_is_the_same_as_never_stopping(
 
 def test_a_directory_with_a_run_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
     (tmp_path / "config.yaml").write_text("seed: 1\n")
-    with pytest.raises(UserError, match=r"`run_dir` must be a new directory, but `.*` holds a run already: add `resume=true`"):
+    rule = "`run_dir` must be a new directory, but `.*` holds a run already: "
+    with pytest.raises(UserError, match=rule + "it has no checkpoint yet, remove it"):
         run_training(job(tmp_path, corpus))
+    (tmp_path / "checkpoints" / "last").mkdir(parents=True)
+    with pytest.raises(UserError, match=rule + "add `resume=true`"):
+        run_training(job(tmp_path, corpus))
+
+
+def test_a_failed_resume_leaves_the_settings_as_they_were(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    again = job(tmp_path / "run", corpus, max_steps=12)
+    again.resume, again.model, again.config_yaml = True, ModelConfig(embedding_size=8), "seed: 2\n"
+    with pytest.raises(UserError, match="is of another model"):
+        run_training(again)
+    assert (tmp_path / "run" / "config.yaml").read_text() == "seed: 1\n"
+
+
+def test_what_could_not_be_scored_is_told_before_training(tmp_path: Path, corpus: DataConfig) -> None:
+    with pytest.raises(UserError, match="`tokenize` must be one of"):
+        run_training(job(tmp_path / "run", corpus, validation_tokenize="14a"))
+    coverage = job(tmp_path / "run", corpus)
+    coverage.model, coverage.search = ModelConfig(attention=AttentionKind.none), Beam(coverage_penalty=0.1)
+    with pytest.raises(UserError, match="`search.coverage_penalty` must be 0 for `model.attention=none`"):
+        run_training(coverage)
+    assert not (tmp_path / "run").exists()
+
+
+def test_broken_weights_do_not_take_the_place_of_a_checkpoint(tmp_path: Path, corpus: DataConfig) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(UserError, match=r"the (training loss is|weights are not finite)"):
+        run_training(job(run, corpus, learning_rate=1e30, checkpoint_every=1, log_every=6))
+    last = run / "checkpoints" / "last"
+    assert not last.exists() or all(load_file(last / "model.safetensors")[n].isfinite().all() for n in weights(run) if "." in n)
+
+
+def test_the_finished_model_holds_the_average_of_the_best_checkpoint(finished: Path) -> None:
+    average = load_file(finished / "checkpoints" / "best" / "average.safetensors")
+    model = load_file(finished / "model" / "model.safetensors")
+    raw = load_file(finished / "checkpoints" / "best" / "model.safetensors")
+    assert {tensor.numpy().tobytes() for tensor in average.values()} == {tensor.numpy().tobytes() for tensor in model.values()}
+    assert any((model[name] != raw[name]).any() for name in raw)
 
 
 def test_resuming_nothing_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
