@@ -77,7 +77,7 @@ class DotAttention(Attention):
         super().__init__()
         if hidden_size != memory_size:
             raise UserError(
-                f"`hidden_size` must equal 2 × `encoder_hidden_size` ({memory_size}) with dot attention, "
+                f"`model.hidden_size` must equal 2 × `encoder_hidden_size` ({memory_size}) with dot attention, "
                 f"but is {hidden_size} instead"
             )
         self.context_size = memory_size
@@ -135,7 +135,7 @@ class MultiHeadAttention(Attention):
     def __init__(self, hidden_size: int, memory_size: int, heads: int) -> None:
         super().__init__()
         if hidden_size % heads:
-            raise UserError(f"`attention_heads` must divide `hidden_size` ({hidden_size}), but is {heads} instead")
+            raise UserError(f"`model.attention_heads` must divide `hidden_size` ({hidden_size}), but is {heads} instead")
         self.heads = heads
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.key = nn.Linear(memory_size, hidden_size, bias=False)

@@ -24,7 +24,7 @@ class Encoder(nn.Module):
         """source [batch, src_len], mask [batch, src_len] (True at real tokens)
         → states [batch, src_len, 2 × hidden], summary [batch, 2 × hidden].
 
-        The summary is each direction's state after it has read the whole sentence.
+        The summary is each direction's output, after residual and norm, where it has read the whole sentence.
         """
         lengths = mask.sum(dim=1)
         states = self.layers[0](self.embedding(source), lengths)

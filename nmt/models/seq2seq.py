@@ -19,7 +19,8 @@ from nmt.models.recurrent import Cell
 class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
-    ``encoder_hidden_size`` is a direction's; the decoder sees twice that. ``dropout`` sits between layers and on the readout.
+    ``encoder_hidden_size`` is a direction's; the decoder sees twice that. ``dropout`` sits between layers, on what attention
+    is given and gives, and on the readout.
     """
 
     cell: Cell = Cell.gru

@@ -1,8 +1,8 @@
-"""Checkpoints: everything that a run needs to go on, written atomically, read without unpickling.
+"""Checkpoints: everything that a run needs to go on, written atomically, read without running code.
 
 model.safetensors     the weights
 average.safetensors   their moving average
-optimizer.pt          moments, and the random generators' states (tensors only: read with ``weights_only=True``)
+optimizer.pt          moments, and the random generators' states (read with ``weights_only=True``: tensors and plain values)
 progress.json         step, cursor, best score, counters
 """
 

@@ -19,7 +19,8 @@ class Precision(StrEnum):
 class TrainingConfig:
     """How to train. Steps are updates of the weights; ``batch_tokens`` bounds sentences × longest side of a batch.
 
-    An update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one).
+    An update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one); None is 0.5 for a
+    unigram vocabulary and 0.1 for BPE, where it is the share of merges left out.
     ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without a
     better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search;
     ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
@@ -33,7 +34,7 @@ class TrainingConfig:
     beta2: float = 0.98
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
-    subword_alpha: float = 0.5
+    subword_alpha: float | None = None
     average: float = 0.999
     precision: Precision = Precision.fp32
     validate_every: int = 500
@@ -53,7 +54,9 @@ class TrainingConfig:
         for name in (*at_least_one, "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"`training.{name}` must be at least 1, but is {getattr(self, name)} instead")
-        for name in ("weight_decay", "subword_alpha", "patience"):
+        if self.subword_alpha is not None and self.subword_alpha < 0:
+            raise UserError(f"`training.subword_alpha` must be at least 0, but is {self.subword_alpha} instead")
+        for name in ("weight_decay", "patience"):
             if getattr(self, name) < 0:
                 raise UserError(f"`training.{name}` must be at least 0, but is {getattr(self, name)} instead")
         for name in ("learning_rate", "clip_norm"):

@@ -18,7 +18,7 @@ from nmt.model_directory import save_model_directory
 from nmt.models.attention import AttentionKind
 from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
 from nmt.search import Beam, Greedy, SearchStrategy
-from nmt.tokenizer import TokenizerConfig, TokenizerPair
+from nmt.tokenizer import TokenizerConfig, TokenizerKind, TokenizerPair
 from nmt.training.card import Facts, write_card
 from nmt.training.config import TrainingConfig
 from nmt.training.loop import Trainer
@@ -117,6 +117,8 @@ def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
     reporter.line(
         f"train: {len(encoded):,} pairs ({train.dropped_blank} with a blank side and {encoded.dropped_long}"
         f" over {job.data.max_length} pieces left out); validation: {len(validation):,} pairs"
+        f" ({validation.dropped_blank} with a blank side left out, {encoded_validation.dropped_long} over"
+        f" {job.data.max_length} pieces not in the loss)"
     )
     kind = "joint" if tokenizers.joint else f"source, {len(tokenizers.target)} target"
     reporter.line(f"tokenizer: {len(tokenizers.source)} {kind} pieces")
@@ -137,9 +139,20 @@ def _open(run_dir: Path, job: Job, tokenizers: TokenizerPair) -> None:
         raise UserError(f"`run_dir` must be a directory that can be written to, but `{run_dir}` is not: {reason}") from error
 
 
+def _subword_alpha(job: Job) -> float:
+    """The strength of subword sampling, whose meaning depends on the kind of vocabulary."""
+    bpe = job.tokenizer.kind is TokenizerKind.bpe
+    alpha = job.training.subword_alpha
+    if alpha is None:
+        return 0.1 if bpe else 0.5
+    if bpe and alpha >= 1:
+        raise UserError(f"`training.subword_alpha` must be below 1 for BPE, but is {alpha} instead")
+    return alpha
+
+
 def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter: Reporter, device: torch.device) -> Trainer:
     training = job.training
-    batches = TrainingBatches(corpus.encoded, corpus.tokenizers, training.batch_tokens, job.seed, training.subword_alpha)
+    batches = TrainingBatches(corpus.encoded, corpus.tokenizers, training.batch_tokens, job.seed, _subword_alpha(job))
     search = Greedy() if training.validation_beam == 1 else Beam(beam_size=training.validation_beam)
     validator = Validator.from_pairs(
         corpus.validation,

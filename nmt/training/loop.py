@@ -103,10 +103,12 @@ class Trainer:
         self.reporter.advance()
         if progress.step % config.log_every == 0 or last:
             self._log()
+        paused = time.monotonic()
         if progress.step % config.validate_every == 0 or last:
             self._validate()
         if progress.step % config.checkpoint_every == 0 or last or self._out_of_patience():
             self._save("last")
+        self._sums.began += time.monotonic() - paused
 
     def _log(self) -> None:
         progress = self.state.progress
@@ -147,7 +149,10 @@ class Trainer:
 
 
 class _Sums:
-    """Figures since the last log line. The loss stays on its device until it is asked for."""
+    """Figures since the last log line. The loss stays on its device until it is asked for.
+
+    ``began`` is moved on by the time that is not spent training.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -156,7 +161,7 @@ class _Sums:
     def _reset(self) -> None:
         self._nll = torch.zeros((), device=self._device)
         self._tokens = self._padding = self._positions = 0
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     def add(self, nll: Tensor, batch: Batch) -> None:
         self._nll += nll
@@ -168,7 +173,7 @@ class _Sums:
     def take(self) -> dict[str, float]:
         values = {
             "loss": float(self._nll) / self._tokens,
-            "tokens_per_second": self._tokens / (time.monotonic() - self._began),
+            "tokens_per_second": self._tokens / (time.monotonic() - self.began),
             "padding": self._padding / self._positions,
         }
         self._reset()

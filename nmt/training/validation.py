@@ -1,4 +1,4 @@
-"""Validation: loss, and BLEU of the translations that a user would get."""
+"""Validation: loss, and BLEU through the translator that a user gets (with greedy search unless told otherwise)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""Laws of the update: accumulation, schedule, decay, modes; and of validation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from nmt.data.batching import Batch, Cursor, collate
+from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.training.config import TrainingConfig
+from nmt.training.loop import Trainer
+from nmt.training.reporting import Reporter
+from nmt.training.schedule import InverseSquareRoot
+from nmt.training.validation import Validator
+
+VOCAB = 20
+CPU = torch.device("cpu")
+SOURCES = [[5, 6, 7], [8, 9, 10, 11], [12], [13, 14]]
+TARGETS = [[6, 7, 8, 9], [10], [11, 12, 13], [14, 15, 16, 17, 18]]
+
+
+@dataclass
+class Batches:
+    """The same batches again and again."""
+
+    batches: list[Batch]
+
+    def iterate(self, cursor: Cursor) -> Any:
+        while True:
+            for batch in self.batches:
+                yield batch, cursor
+
+
+def network() -> Seq2Seq:
+    torch.manual_seed(1)
+    sizes = {"embedding_size": 8, "hidden_size": 8, "encoder_hidden_size": 4}
+    dropouts = {"dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0}
+    return build(ModelConfig(**sizes, **dropouts), VOCAB, VOCAB, True)  # type: ignore[arg-type]
+
+
+def trainer(batches: list[Batch], **settings: Any) -> Trainer:
+    config = TrainingConfig(**settings)
+    arguments = (config, InverseSquareRoot(warmup_steps=4), network(), Batches(batches), None, Reporter(False), Path(), CPU)
+    return Trainer(*arguments)  # type: ignore[arg-type]
+
+
+def updated(batches: list[Batch], steps: int = 3, **settings: Any) -> list[torch.Tensor]:
+    training = trainer(batches, **settings)
+    training.model.train()
+    stream = training.batches.iterate(Cursor())
+    for _ in range(steps):
+        training._update(stream)
+    return [parameter.detach() for parameter in training.model.parameters()]
+
+
+def test_accumulation_over_unequal_halves_equals_one_batch() -> None:
+    halves = [collate(SOURCES[:1], TARGETS[:1]), collate(SOURCES[1:], TARGETS[1:])]
+    for one, other in zip(updated([collate(SOURCES, TARGETS)]), updated(halves, accumulate=2), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_rate_is_the_peak_times_the_schedule() -> None:
+    training = trainer([collate(SOURCES, TARGETS)], learning_rate=0.01)
+    stream = training.batches.iterate(Cursor())
+    for step in range(1, 9):
+        training._update(stream)
+        expected = 0.01 * InverseSquareRoot(warmup_steps=4)(step, training.config.max_steps)
+        assert {group["lr"] for group in training.state.optimizer.param_groups} == {expected}
+
+
+def test_matrices_decay_and_vectors_do_not() -> None:
+    decaying, others = trainer([], weight_decay=0.3).state.optimizer.param_groups
+    assert (decaying["weight_decay"], others["weight_decay"]) == (0.3, 0)
+    assert all(parameter.ndim > 1 for parameter in decaying["params"])
+    assert all(parameter.ndim == 1 for parameter in others["params"])
+
+
+def test_gradients_are_clipped() -> None:
+    batch = [collate(SOURCES, TARGETS)]
+    free, clipped = updated(batch, steps=2), updated(batch, steps=2, clip_norm=1e-9)
+    start = [parameter.detach() for parameter in network().parameters()]
+
+    def way(after: list[torch.Tensor]) -> float:
+        return sum((one - other).abs().sum().item() for one, other in zip(after, start, strict=True))
+
+    assert way(clipped) < way(free) / 2
+
+
+def test_validation_loss_is_the_cross_entropy_and_leaves_the_mode() -> None:
+    model = network().train()
+    model.decoder.dropout.p = 0.5  # must not count in validation
+    batch = collate(SOURCES, TARGETS)
+    validator = Validator([batch], [], [], None, None, "de", None, CPU)  # type: ignore[arg-type]
+    found = validator.loss(model)
+    assert model.training
+    logits = model.eval()(batch.source, batch.source_mask, batch.target_in).detach().flatten(0, 1)[batch.positions]
+    assert abs(found - functional.cross_entropy(logits, batch.labels).item()) < 1e-5
