@@ -42,8 +42,8 @@ On the validation set:
 {_row("chrF2", scores.chrf)}
 {_row("TER", scores.ter)}
 
-The weights are those of step {facts.best_step} of {facts.steps}, where BLEU on the validation set was highest, so these scores flatter
-the model a little. Training took {facts.minutes:.1f} minutes on {facts.device}.
+The weights are those of step {facts.best_step} of {facts.steps}, where BLEU on the validation set was highest,
+so these scores flatter the model a little. Training took {facts.minutes:.1f} minutes on {facts.device}.
 A translator like this one repeats what its corpus holds, its errors and prejudices included, and can be fluent and
 wrong, most of all on text unlike its corpus.
 
