@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 os.environ["HF_DATASETS_CACHE"] = CACHE
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the networks here are too small for more
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and all that the job starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest  # noqa: E402
 
