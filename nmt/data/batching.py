@@ -131,16 +131,14 @@ class TrainingBatches:
 
     def iterate(self, cursor: Cursor) -> Iterator[tuple[Batch, Cursor]]:
         """Batches from the cursor on, each with the cursor of the batch after it."""
-        epoch, shard, position = cursor.epoch, cursor.shard, cursor.batch
         while True:
-            sources, targets, batches = self._shard(epoch, shard)
-            last_shard = (shard + 1) * self.shard_pairs >= len(self.pairs)
-            for i in range(position, len(batches)):
-                after = Cursor(epoch, shard, i + 1)
-                if i + 1 == len(batches):
-                    after = Cursor(epoch + 1, 0, 0) if last_shard else Cursor(epoch, shard + 1, 0)
+            sources, targets, batches = self._shard(cursor.epoch, cursor.shard)
+            last_shard = (cursor.shard + 1) * self.shard_pairs >= len(self.pairs)
+            next_shard = Cursor(cursor.epoch + 1) if last_shard else Cursor(cursor.epoch, cursor.shard + 1)
+            for i in range(cursor.batch, len(batches)):
+                after = Cursor(cursor.epoch, cursor.shard, i + 1) if i + 1 < len(batches) else next_shard
                 yield collate([sources[j] for j in batches[i]], [targets[j] for j in batches[i]]), after
-            epoch, shard, position = (epoch + 1, 0, 0) if last_shard else (epoch, shard + 1, 0)
+            cursor = next_shard
 
     def _shard(self, epoch: int, shard: int) -> tuple[list[list[int]], list[list[int]], list[np.ndarray]]:
         permutation = np.random.default_rng((self.seed, epoch)).permutation(len(self.pairs))

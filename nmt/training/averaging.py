@@ -38,6 +38,12 @@ class WeightAverage:
             self._swap()
 
     @torch.no_grad()
+    def put_in(self) -> None:
+        """The model's weights become the average, for good."""
+        for parameter, average in zip(self.parameters, self.averages, strict=True):
+            parameter.copy_(average)
+
+    @torch.no_grad()
     def _swap(self) -> None:
         for parameter, average in zip(self.parameters, self.averages, strict=True):
             own = parameter.detach().clone()

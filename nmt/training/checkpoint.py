@@ -66,17 +66,26 @@ def save_checkpoint(path: Path, training: Training) -> None:
         write_json(folder / PROGRESS, asdict(training.progress))
 
 
+def load_average(path: Path, training: Training) -> None:
+    """Only the averaged weights and the progress of the checkpoint: all that a finished model needs of it."""
+    training.progress = read_settings(path / PROGRESS, Progress, read_json(path / PROGRESS))
+    average = read_bytes(path / AVERAGE)
+    try:
+        training.average.load(load_tensors(average))
+    except (KeyError, RuntimeError, safetensors.SafetensorError) as error:
+        raise UserError(f"checkpoint `{path}` is damaged or of another configuration: {error}") from error
+
+
 def load_checkpoint(path: Path, training: Training) -> None:
     """Put the state of the checkpoint directory ``path`` into ``training``. What is wrong with it is a ``UserError``."""
     load_weights(path / WEIGHTS, training.model)
-    training.progress = read_settings(path / PROGRESS, Progress, read_json(path / PROGRESS))
-    average, optimizer = read_bytes(path / AVERAGE), read_bytes(path / OPTIMIZER)
+    load_average(path, training)
+    optimizer = read_bytes(path / OPTIMIZER)
     try:
-        training.average.load(load_tensors(average))
         stored = torch.load(io.BytesIO(optimizer), map_location="cpu", weights_only=True)
         training.optimizer.load_state_dict(stored["optimizer"])
         torch.set_rng_state(stored["random"]["cpu"])
-    except (ValueError, TypeError, KeyError, RuntimeError, EOFError, UnpicklingError, safetensors.SafetensorError) as error:
+    except (ValueError, TypeError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
         raise UserError(f"checkpoint `{path}` is damaged or of another configuration: {error}") from error
     if "cuda" in stored["random"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(stored["random"]["cuda"])

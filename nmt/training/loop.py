@@ -15,7 +15,7 @@ from nmt.data.batching import Batch, Cursor, TrainingBatches
 from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.averaging import WeightAverage
-from nmt.training.checkpoint import Progress, Training, load_checkpoint, save_checkpoint
+from nmt.training.checkpoint import Progress, Training, load_average, load_checkpoint, save_checkpoint
 from nmt.training.config import Precision, TrainingConfig
 from nmt.training.interruption import interruptible
 from nmt.training.reporting import Reporter
@@ -54,9 +54,8 @@ class Trainer:
 
     def restore_best(self) -> None:
         """Put the averaged weights of the best checkpoint into the model."""
-        load_checkpoint(self.checkpoints / "best", self.state)
-        for parameter, average in zip(self.state.average.parameters, self.state.average.averages, strict=True):
-            parameter.data.copy_(average)
+        load_average(self.checkpoints / "best", self.state)
+        self.state.average.put_in()
 
     def run(self) -> None:
         """Train until ``max_steps`` or until patience ends. Ctrl-C and SIGTERM end the step and leave a last checkpoint."""

@@ -6,6 +6,7 @@ blocks of rows, so that memory stays small and each value is touched while it is
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -55,6 +56,11 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
         return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None
+
+
+def perplexity(loss: float) -> float:
+    """exp(loss) of a loss in nats a token, bounded where it would overflow."""
+    return math.exp(min(loss, 50))
 
 
 def projected_cross_entropy(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
+
+from nmt.training.loss import perplexity
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -55,15 +56,17 @@ class Reporter:
     def training(self, step: int, max_steps: int, values: dict[str, float], seconds_left: float) -> None:
         """The figures of the steps since the last call: loss (nats a token), perplexity, target tokens/s, rate, padding share."""
         self._metrics("train", step, values)
-        text = (
-            f"step {step}/{max_steps}  loss {values['loss']:.3f}  ppl {math.exp(min(values['loss'], 50)):.1f}"
-            f"  {values['tokens_per_second']:.0f} tokens/s  padding {values['padding']:.1%}  left {duration(seconds_left)}"
-        )
+        figures = [
+            f"loss {values['loss']:.3f}",
+            f"ppl {perplexity(values['loss']):.1f}",
+            f"{values['tokens_per_second']:.0f} tokens/s",
+        ]
+        rest = f"padding {values['padding']:.1%}  left {duration(seconds_left)}"
+        text = "  ".join([f"step {step}/{max_steps}", *figures, rest])
         if self._bar is not None:
-            perplexity = math.exp(min(values["loss"], 50))
-            speed = values["tokens_per_second"]
-            self._bar.set_postfix_str(f"loss {values['loss']:.3f}, ppl {perplexity:.1f}, {speed:.0f} tokens/s")
-        if self._progress and self._bar is None:
+            self._bar.set_postfix_str(", ".join(figures))
+            self._log(text)
+        elif self._progress:
             self.line(text)
         else:
             self._log(text)

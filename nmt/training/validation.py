@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from math import exp
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from nmt.evaluation import bleu
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search import SearchStrategy
 from nmt.tokenizer import TokenizerPair
-from nmt.training.loss import projected_cross_entropy
+from nmt.training.loss import perplexity, projected_cross_entropy
 from nmt.translator import Translator
 
 BATCH_TOKENS = 4000
@@ -59,7 +58,7 @@ class Validator:
         translator = Translator(model, self.tokenizers, self.search, self.device)
         translations = [translation.text for translation in translator.translate(self.sources)]
         score = bleu(translations, self.references, tokenize=self.tokenize, target_language=self.target_language).score
-        values = {"loss": loss, "perplexity": exp(min(loss, 50)), "bleu": score, "seconds": time.monotonic() - began}
+        values = {"loss": loss, "perplexity": perplexity(loss), "bleu": score, "seconds": time.monotonic() - began}
         return values, translations
 
     @torch.no_grad()
