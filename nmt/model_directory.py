@@ -27,7 +27,7 @@ import nmt
 from nmt.atomic import atomic_directory
 from nmt.errors import UserError
 from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
-from nmt.plain_data import read_bytes, read_json, read_settings, write_json
+from nmt.plain_data import name_of, read_bytes, read_json, read_settings, write_json
 from nmt.search import STRATEGIES
 from nmt.search.base import SearchStrategy
 from nmt.tokenizer import JOINT_FILE, SOURCE_FILE, TARGET_FILE, Tokenizer, TokenizerPair
@@ -98,7 +98,7 @@ def save_model_directory(
     if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
         raise UserError(f"`{target}` holds something else than a model, which saving a model there would delete")
     facts = _Facts(FORMAT, nmt.__version__, *languages, _tokenizer_facts(tokenizers), config)
-    strategy = next(name for name, kind in STRATEGIES.items() if kind is type(search))
+    strategy = name_of(search, STRATEGIES)
     with atomic_directory(target) as directory:
         write_json(directory / CONFIG, asdict(facts))
         (directory / WEIGHTS).write_bytes(dump_weights(model))

@@ -50,6 +50,11 @@ def _value(name: str, kind: Any, value: Any) -> Any:
     return value
 
 
+def name_of(value: object, alternatives: Mapping[str, type]) -> str:
+    """The name under which the class of ``value`` stands among the ``alternatives``."""
+    return next(name for name, kind in alternatives.items() if kind is type(value))
+
+
 def write_json(file: Path, values: Mapping[str, object]) -> None:
     """One object, for people to read too."""
     file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nmt.cli.messages import explain, unknown_setting
 from nmt.cli.overrides import quote_text, settings_of
 from nmt.errors import UsageError, UserError
+from nmt.plain_data import name_of
 from nmt.search import STRATEGIES
 from nmt.search.base import SearchStrategy
 
@@ -78,7 +79,7 @@ def search_overrides(search: SearchStrategy) -> list[str]:
 
 def strategy_name(search: SearchStrategy) -> str:
     """The name by which ``search=`` chooses the strategy."""
-    return next(name for name, strategy in STRATEGIES.items() if strategy is type(search))
+    return name_of(search, STRATEGIES)
 
 
 @contextmanager

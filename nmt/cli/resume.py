@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from nmt.cli.overrides import literal
 from nmt.config.train import TrainConfig
 from nmt.errors import UserError
+from nmt.plain_data import name_of
 from nmt.search import STRATEGIES
 from nmt.training.schedule import SCHEDULES
 
@@ -23,8 +24,7 @@ def to_text(config: DictConfig, settings: TrainConfig) -> str:
     plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     assert isinstance(plain, dict)
     for group, choices in CHOICES.items():
-        name = next(name for name, kind in choices.items() if kind is type(getattr(settings, group)))
-        plain[group] = {_NAME: name, **plain[group]}
+        plain[group] = {_NAME: name_of(getattr(settings, group), choices), **plain[group]}
     text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     return text
 
