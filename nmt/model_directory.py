@@ -26,7 +26,8 @@ from torch import Tensor, nn
 import nmt
 from nmt.atomic import atomic_directory
 from nmt.errors import UserError
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.config import ModelConfig
+from nmt.models.seq2seq import Seq2Seq, build
 from nmt.plain_data import name_of, read_bytes, read_json, read_settings, write_json
 from nmt.search import STRATEGIES
 from nmt.search.base import SearchStrategy

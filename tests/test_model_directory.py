@@ -18,7 +18,8 @@ import nmt.atomic
 from nmt.atomic import atomic_directory
 from nmt.errors import UserError
 from nmt.model_directory import load_model_directory, save_model_directory
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.config import ModelConfig
+from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import STRATEGIES, Beam
 from nmt.search.base import SearchStrategy
 from nmt.tokenizer import TokenizerConfig, TokenizerPair, train_tokenizers

@@ -13,7 +13,8 @@ from torch import Tensor
 from nmt.errors import UserError
 from nmt.model_directory import save_model_directory
 from nmt.models.attention import AttentionKind
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.config import ModelConfig
+from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
 from nmt.tokenizer import EOS, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
 from nmt.translator import Translation, Translator, resolve_device

@@ -1,13 +1,13 @@
 """Attention over the encoder's states: keys once a sentence, then one batched product for any number of queries.
 
-`memory = attention.prepare(states, mask, summary)` is done once a sentence; `context, weights = attention.attend(query, memory)`
-as often as needed. The weights are a distribution over the source's real tokens: they sum to 1 and are 0 on padding.
+`keys, values = attention.prepare(states)` is done once a sentence; `context, weights = attention.attend(query, memory)` as often
+as needed. The weights are a distribution over the source's real tokens: they sum to 1 and are 0 on padding.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -29,17 +29,19 @@ class AttentionKind(StrEnum):
 class Memory:
     """What the decoder may know of the source sentences.
 
-    keys, values [batch, src_len, size], mask [batch, src_len], summary [batch, memory_size].
+    keys, values [batch, src_len, size], mask [batch, src_len], summary [batch, memory_size]; initial
+    [batch, layers, state_size] is the decoder's state before the first token.
     """
 
     keys: Tensor
     values: Tensor
     mask: Tensor
     summary: Tensor
+    initial: Tensor
 
     def select(self, sentences: Tensor) -> Memory:
         """The memory of these sentences (indices [n], int64)."""
-        return Memory(self.keys[sentences], self.values[sentences], self.mask[sentences], self.summary[sentences])
+        return Memory(*(getattr(self, field.name)[sentences] for field in fields(self)))
 
 
 class Attention(nn.Module, ABC):
@@ -48,8 +50,8 @@ class Attention(nn.Module, ABC):
     context_size: int
 
     @abstractmethod
-    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
-        """states [batch, src_len, memory_size], mask [batch, src_len], summary [batch, memory_size] → Memory."""
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """states [batch, src_len, memory_size] → keys and values [batch, src_len, size]."""
 
     @abstractmethod
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
@@ -63,11 +65,25 @@ class NoAttention(Attention):
         super().__init__()
         self.context_size = memory_size
 
-    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
-        return Memory(states, states, mask, summary)
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return states, states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         return memory.summary.unsqueeze(1).expand(-1, query.shape[1], -1).to(query.dtype), None
+
+
+class NoContext(Attention):
+    """The other null object: a query is answered with an empty vector (Sutskever et al. 2014). What the decoder knows of the
+    source is the state that it starts from.
+    """
+
+    context_size = 0
+
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return states, states
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        return query[..., :0], None
 
 
 class DotAttention(Attention):
@@ -82,8 +98,8 @@ class DotAttention(Attention):
             )
         self.context_size = memory_size
 
-    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
-        return Memory(states, states, mask, summary)
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return states, states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         weights = masked_softmax(query @ memory.keys.to(query.dtype).transpose(1, 2), memory.mask.unsqueeze(1))
@@ -98,8 +114,8 @@ class GeneralAttention(Attention):
         self.key = nn.Linear(memory_size, hidden_size, bias=False)
         self.context_size = memory_size
 
-    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
-        return Memory(self.key(states), states, mask, summary)
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return self.key(states), states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         weights = masked_softmax(query @ memory.keys.transpose(1, 2).to(query.dtype), memory.mask.unsqueeze(1))
@@ -116,8 +132,8 @@ class AdditiveAttention(Attention):
         self.energy = nn.Linear(hidden_size, 1, bias=False)
         self.context_size = memory_size
 
-    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
-        return Memory(self.key(states), states, mask, summary)
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return self.key(states), states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         # [batch, queries, 1, hidden] + [batch, 1, src_len, hidden] → [batch, queries, src_len]
@@ -143,20 +159,25 @@ class MultiHeadAttention(Attention):
         self.output = nn.Linear(hidden_size, hidden_size, bias=False)
         self.context_size = hidden_size
 
-    def prepare(self, states: Tensor, mask: Tensor, summary: Tensor) -> Memory:
-        return Memory(self.key(states), self.value(states), mask, summary)
+    def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return self.key(states), self.value(states)
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        queries, keys, values = (self._split(x) for x in (self.query(query), memory.keys, memory.values))
-        scores = queries @ keys.to(queries.dtype).transpose(2, 3) / queries.shape[-1] ** 0.5
-        weights = masked_softmax(scores, memory.mask[:, None, None, :])
-        # [batch, heads, queries, head_size] → [batch, queries, hidden]
-        context = (weights.to(queries.dtype) @ values.to(queries.dtype)).transpose(1, 2).flatten(2)
+        context, weights = multi_head(self.query(query), memory.keys, memory.values, memory.mask.unsqueeze(1), self.heads)
         return self.output(context), weights.mean(dim=1)
 
-    def _split(self, states: Tensor) -> Tensor:
-        # [batch, length, hidden] → [batch, heads, length, head_size]
-        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
+
+def multi_head(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+    """softmax(Q Kᵀ / √d) V for each of ``heads`` slices of the features (Vaswani et al. 2017, equation 1).
+
+    queries [batch, queries, hidden], keys and values [batch, length, hidden], mask [batch, 1 or queries, length], True where a
+    query may look → context [batch, queries, hidden], weights [batch, heads, queries, length].
+    """
+    # [batch, length, hidden] → [batch, heads, length, head_size]
+    q, k, v = (x.to(queries.dtype).unflatten(-1, (heads, -1)).transpose(1, 2) for x in (queries, keys, values))
+    weights = masked_softmax(q @ k.transpose(2, 3) / q.shape[-1] ** 0.5, mask.unsqueeze(1))
+    # [batch, heads, queries, head_size] → [batch, queries, hidden]
+    return (weights.to(q.dtype) @ v).transpose(1, 2).flatten(2), weights
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

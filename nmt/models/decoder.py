@@ -1,85 +1,196 @@
-"""The decoder: one piece of code for a whole target sequence and for one token."""
+"""The recurrent decoders: where the attention is asked, and what the layers are fed with.
+
+Two of them run a whole target layer by layer; where a step needs the context of the step before, two can only go token by
+token. What they have in common stands in ``RecurrentDecoder``.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from nmt.errors import StrEnum
 from nmt.models.attention import Attention, Memory
+from nmt.models.base import Decoder, Encoded
+from nmt.models.bridge import Bridge
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
 from nmt.models.recurrent import RecurrentLayer
 
 
+class Wiring(StrEnum):
+    """How ``model.wiring`` connects the decoder's layers with the source."""
+
+    first_layer = "first_layer"
+    summary = "summary"
+    state_only = "state_only"
+    previous_state = "previous_state"
+    input_feeding = "input_feeding"
+
+
 @dataclass
 class DecoderState:
-    """What the decoder carries from one token to the next: recurrent [rows, layers, hidden]."""
+    """What the decoder carries from one token to the next: recurrent [rows, layers, state_size], and feed [rows, feed_size],
+    the readout before, of size 0 where it is not fed back.
+    """
 
     recurrent: Tensor
+    feed: Tensor
 
     def select(self, rows: Tensor) -> DecoderState:
         """The state of these rows (indices [n], int64, repeats allowed)."""
-        return DecoderState(self.recurrent[rows])
+        return DecoderState(self.recurrent[rows], self.feed[rows])
 
 
-class Decoder(nn.Module):
-    """GRU over the target, attention queried by its lowest layer, further layers over [state; context], then the readout.
+class RecurrentDecoder(Decoder):
+    """Recurrent layers and a readout, t = tanh(W [state; context; embedding]) (deep output, Bahdanau et al. 2015, A.2.2).
 
-    As in GNMT (Wu et al. 2016, section 3) the attention hangs on the lowest layer, so nothing feeds back from the
-    context into that layer, and a whole target is one call a layer. The readout
-    t = tanh(W [state; context; embedding]) is Bahdanau et al.'s (2015, appendix A.2.2) deep output.
+    Dropout sits before each layer but the first, on the context and on the readout. With ``residual`` connections from the
+    second layer on, and with ``layer_norm`` after each. ``sizes`` are the input sizes of the layers, ``feed_size`` that of
+    what the state feeds back.
     """
 
     def __init__(
         self,
         embedding: Embedding,
-        embedding_size: int,
-        hidden_size: int,
-        layers: int,
-        dropout: Dropout,
+        layers: list[RecurrentLayer],
         attention: Attention,
-        memory_size: int,
+        bridge: Bridge,
+        readout: nn.Linear,
+        dropout: Dropout,
+        *,
+        residual: bool,
+        layer_norm: bool,
+        feed_size: int = 0,
     ) -> None:
         super().__init__()
-        context_size = attention.context_size
         self.embedding = embedding
         self.attention = attention
-        self.bridge = nn.Linear(memory_size, layers * hidden_size)
-        self.layers = nn.ModuleList(
-            RecurrentLayer(embedding_size if i == 0 else hidden_size + context_size, hidden_size) for i in range(layers)
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(layers))
-        self.readout = nn.Linear(hidden_size + context_size + embedding_size, embedding_size)
+        self.bridge = bridge
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.LayerNorm(layer.hidden_size) if layer_norm else nn.Identity() for layer in layers)
+        self.readout = readout
         self.dropout = dropout
+        self.residual = residual
+        self.feed_size = feed_size
+
+    def prepare(self, encoded: Encoded) -> Memory:
+        """Keys and values of the attention, and the state to start from."""
+        keys, values = self.attention.prepare(encoded.states)
+        return Memory(keys, values, encoded.mask, encoded.summary, self.bridge(encoded).float())
 
     def start(self, memory: Memory, width: int) -> DecoderState:
-        """The state before the first token: h_0 = tanh(W summary), ``width`` rows a sentence, sentence by sentence."""
-        state = torch.tanh(self.bridge(memory.summary)).float().unflatten(-1, (len(self.layers), -1))
-        return DecoderState(state.repeat_interleave(width, dim=0))
+        recurrent = memory.initial.repeat_interleave(width, dim=0)
+        return DecoderState(recurrent, recurrent.new_zeros(len(recurrent), self.feed_size))
 
+    @abstractmethod
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
-        """tokens [rows, length], rows = sentences × width
-        → features [rows, length, embedding_size], the state after the last token, attention [rows, length, src_len] or None.
-        """
-        embedded = self.embedding(tokens)
-        hidden, last = self.layers[0](embedded, state.recurrent[:, 0])
-        hidden = self.norms[0](hidden)
-        context, weights = self._attend(self.dropout(hidden), memory)
-        after = [last]
-        for i, (layer, norm) in enumerate(zip(self.layers[1:], self.norms[1:], strict=True), start=1):
-            below = torch.cat([self.dropout(hidden), context.to(hidden.dtype)], dim=-1)
-            above, last = layer(below, state.recurrent[:, i])
-            hidden = norm(hidden + self.dropout(above))
-            after.append(last)
-        features = torch.tanh(self.readout(torch.cat([hidden, context.to(hidden.dtype), embedded.to(hidden.dtype)], dim=-1)))
-        return self.dropout(features), DecoderState(torch.stack(after, dim=1)), weights
+        """See ``Decoder``."""
 
-    def _attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+    def recurrent_layers(self) -> list[RecurrentLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+    def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
+        """query [rows, length, hidden] → context [rows, length, context_size], weights [rows, length, src_len] or None."""
         # The rows of one sentence share its keys:
         # [sentences × width, length, hidden] → [sentences, width × length, hidden] and back
         rows, length, size = query.shape
         context, weights = self.attention.attend(query.reshape(memory.mask.shape[0], -1, size), memory)
-        context = self.dropout(context).reshape(rows, length, -1)
+        context = self.dropout(context).reshape(rows, length, -1).to(query.dtype)
         return context, None if weights is None else weights.reshape(rows, length, -1)
+
+    def first(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The lowest layer: inputs [rows, length, size], state [rows, layers, state_size]
+        → hidden [rows, length, hidden], its state after the last position in a list, for ``above`` to go on.
+        """
+        hidden, last = self.layers[0](inputs, state[:, 0])
+        return self.norms[0](hidden), [last]
+
+    def above(self, hidden: Tensor, context: Tensor, state: Tensor, after: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The layers over the lowest, each on [what is below; context]
+        → hidden [rows, length, hidden] of the top, the states [rows, layers, state_size] after the last position.
+        """
+        for i, (layer, norm) in enumerate(zip(self.layers[1:], self.norms[1:], strict=True), start=1):
+            outputs, last = layer(torch.cat([self.dropout(hidden), context.to(hidden.dtype)], dim=-1), state[:, i])
+            hidden = norm(hidden + self.dropout(outputs) if self.residual else outputs)
+            after = [*after, last]
+        return hidden, torch.stack(after, dim=1)
+
+    def read_out(self, *parts: Tensor) -> Tensor:
+        """Parts [rows, length, size] side by side → features [rows, length, embedding_size]."""
+        read = torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1)
+        features: Tensor = self.dropout(torch.tanh(self.readout(read)))
+        return features
+
+
+class FirstLayerDecoder(RecurrentDecoder):
+    """The lowest layer asks the attention; the layers above see [below; context].
+
+    As in GNMT (Wu et al. 2016, section 3) nothing feeds back from the context into the lowest layer, so a whole target is one
+    call a layer. With ``NoContext`` it is the plain stack of Sutskever et al. (2014).
+    """
+
+    def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
+        embedded = self.embedding(tokens)
+        hidden, after = self.first(embedded, state.recurrent)
+        context, weights = self.attend(self.dropout(hidden), memory)
+        hidden, recurrent = self.above(hidden, context, state.recurrent, after)
+        return self.read_out(hidden, context, embedded), DecoderState(recurrent, state.feed), weights
+
+
+class SummaryDecoder(RecurrentDecoder):
+    """Every layer and the readout see the sentence's summary at every step (Cho et al. 2014, section 2.2).
+
+    The context is the same at all steps, so a whole target is one call a layer.
+    """
+
+    def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
+        embedded = self.embedding(tokens)
+        context, weights = self.attend(embedded, memory)
+        hidden, after = self.first(torch.cat([embedded, context], dim=-1), state.recurrent)
+        hidden, recurrent = self.above(hidden, context, state.recurrent, after)
+        return self.read_out(hidden, context, embedded), DecoderState(recurrent, state.feed), weights
+
+
+class PreviousStateDecoder(RecurrentDecoder):
+    """The top state of the step before asks the attention, and all layers see its answer (Bahdanau et al. 2015, A.1.2)."""
+
+    def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
+        embedded, recurrent = self.embedding(tokens), state.recurrent
+        hidden_size = self.layers[-1].hidden_size
+        steps = []
+        for word in embedded.split(1, dim=1):
+            context, weights = self.attend(recurrent[:, -1:, :hidden_size].to(word.dtype), memory)
+            hidden, after = self.first(torch.cat([word, context], dim=-1), recurrent)
+            hidden, recurrent = self.above(hidden, context, recurrent, after)
+            steps.append((hidden, context, weights))
+        hidden, context, weights = joined(steps)
+        return self.read_out(hidden, context, embedded), DecoderState(recurrent, state.feed), weights
+
+
+class InputFeedingDecoder(RecurrentDecoder):
+    """The top state asks the attention; the readout h̃ = tanh(W [context; state]) is fed to the lowest layer at the next step
+    (Luong et al. 2015, section 3.3).
+    """
+
+    def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
+        embedded, recurrent, feed = self.embedding(tokens), state.recurrent, state.feed.unsqueeze(1)
+        nothing = feed[..., :0]
+        steps = []
+        for word in embedded.split(1, dim=1):
+            hidden, after = self.first(torch.cat([word, feed.to(word.dtype)], dim=-1), recurrent)
+            hidden, recurrent = self.above(hidden, nothing, recurrent, after)
+            context, weights = self.attend(self.dropout(hidden), memory)
+            feed = self.read_out(hidden, context)
+            steps.append((feed, context, weights))
+        features, _, weights = joined(steps)
+        return features, DecoderState(recurrent, feed.squeeze(1)), weights
+
+
+def joined(steps: list[tuple[Tensor, Tensor, Tensor | None]]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What was made step by step, [rows, 1, size] each, as [rows, length, size]."""
+    hidden, context, weights = zip(*steps, strict=True)
+    return torch.cat(hidden, dim=1), torch.cat(context, dim=1), None if weights[0] is None else torch.cat(weights, dim=1)

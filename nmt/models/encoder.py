@@ -1,37 +1,113 @@
-"""The encoder: embeddings, then stacked bidirectional layers."""
+"""The recurrent encoder: embeddings, then stacked layers that read in one direction or in both."""
+
+from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from nmt.errors import StrEnum
+from nmt.models.base import Encoded, Encoder
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
-from nmt.models.recurrent import BidirectionalLayer
+from nmt.models.recurrent import Cell, RecurrentLayer, build_layer, last_outputs, reverse
 
 
-class Encoder(nn.Module):
-    """Bidirectional layers with dropout before each, residual connections from the second on, and layer norm after each."""
+class Direction(StrEnum):
+    """How ``model.direction`` has the encoder read: from the start, from the end (Sutskever et al. 2014), or both at once."""
 
-    def __init__(self, embedding: Embedding, input_size: int, hidden_size: int, layers: int, dropout: Dropout) -> None:
+    both = "both"
+    forwards = "forwards"
+    backwards = "backwards"
+
+    @property
+    def names(self) -> list[str]:
+        """Of the single directions."""
+        return ["forwards", "backwards"] if self is Direction.both else [self.value]
+
+
+class DirectedLayer(nn.ModuleDict):
+    """A recurrent layer for each direction, over padded sequences; the backward one starts at each sentence's last token.
+
+    Positions beyond a sentence's end hold values without meaning: both directions reach them only after the real tokens.
+    """
+
+    def __init__(self, direction: Direction, cell: Cell, input_size: int, hidden_size: int) -> None:
+        super().__init__({name: build_layer(cell, input_size, hidden_size) for name in direction.names})
+
+    def forward(self, inputs: Tensor, lengths: Tensor, with_final: bool) -> tuple[Tensor, list[Tensor]]:
+        """inputs [batch, length, input_size], lengths [batch]
+        → outputs [batch, length, directions × hidden_size]; if asked for, each direction's state after its last real token.
+        """
+        outputs, final = [], []
+        for name, layer in self.by_direction().items():
+            backwards = name == "backwards"
+            start = inputs.new_zeros(inputs.shape[0], layer.state_size)
+            states, last = layer(reverse(inputs, lengths) if backwards else inputs, start, lengths if with_final else None)
+            outputs.append(reverse(states, lengths) if backwards else states)
+            final.append(last)
+        return torch.cat(outputs, dim=-1), final if with_final else []
+
+    def by_direction(self) -> dict[str, RecurrentLayer]:
+        """The layers by the name of their direction."""
+        return dict(self.items())  # type: ignore[arg-type]
+
+
+class RecurrentEncoder(Encoder):
+    """Layers with dropout before each; with ``residual`` connections from the second on, and ``layer_norm`` after each."""
+
+    def __init__(
+        self,
+        embedding: Embedding,
+        cell: Cell,
+        direction: Direction,
+        input_size: int,
+        hidden_size: int,
+        layers: int,
+        dropout: Dropout,
+        *,
+        residual: bool,
+        layer_norm: bool,
+        with_final: bool,
+    ) -> None:
         super().__init__()
-        size = 2 * hidden_size
+        size = len(direction.names) * hidden_size
         self.embedding = embedding
-        self.layers = nn.ModuleList(BidirectionalLayer(input_size if i == 0 else size, hidden_size) for i in range(layers))
-        self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            DirectedLayer(direction, cell, input_size if i == 0 else size, hidden_size) for i in range(layers)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(size) if layer_norm else nn.Identity() for _ in range(layers))
         self.dropout = dropout
-        self.hidden_size = hidden_size
+        self.direction = direction
+        self.residual = residual
+        self.state_parts = cell.state_parts
+        self.with_final = with_final
 
-    def forward(self, source: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """source [batch, src_len], mask [batch, src_len] (True at real tokens)
-        → states [batch, src_len, 2 × hidden], summary [batch, 2 × hidden].
-
-        The summary is each direction's output, after residual and norm, where it has read the whole sentence.
+    def forward(self, source: Tensor, mask: Tensor) -> Encoded:
+        """See ``Encoder``. The summary is each direction's output, after residual and norm, where it has read the whole
+        sentence: at its last token, or at its first.
         """
         lengths = mask.sum(dim=1)
-        states = self.layers[0](self.embedding(source), lengths)
-        states = self.norms[0](states)
-        for layer, norm in zip(self.layers[1:], self.norms[1:], strict=True):
-            states = norm(states + self.dropout(layer(self.dropout(states), lengths)))
-        last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, self.hidden_size)
-        left = states[..., : self.hidden_size].gather(1, last).squeeze(1)
-        right = states[:, 0, self.hidden_size :]
-        return self.dropout(states), torch.cat([left, right], dim=-1)
+        final = []
+        states = self.embedding(source)
+        for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            below = states if i == 0 else self.dropout(states)
+            above, last = layer(below, lengths, self.with_final)
+            states = norm(states + self.dropout(above) if self.residual and i > 0 else above)
+            final.append(last)
+        return Encoded(self.dropout(states), mask, self._summary(states, lengths), self._joined(final, states))
+
+    def recurrent_layers(self) -> list[dict[str, RecurrentLayer]]:
+        return [layer.by_direction() for layer in self.layers]  # type: ignore[operator]
+
+    def _summary(self, states: Tensor, lengths: Tensor) -> Tensor:
+        names = self.direction.names
+        parts = zip(names, states.chunk(len(names), dim=-1), strict=True)
+        return torch.cat([last_outputs(part, lengths) if name == "forwards" else part[:, 0] for name, part in parts], dim=-1)
+
+    def _joined(self, final: list[list[Tensor]], states: Tensor) -> Tensor:
+        """The states of all layers [batch, layers, state_size]: h of all directions, then c of all."""
+        if not self.with_final:
+            return states.new_zeros(states.shape[0], 0, 0)
+        # a direction's [h; c] → [batch, parts, hidden]; directions side by side → [batch, parts × directions × hidden]
+        layers = [torch.cat([state.unflatten(-1, (self.state_parts, -1)) for state in last], dim=-1) for last in final]
+        return torch.stack([layer.flatten(1) for layer in layers], dim=1)

@@ -1,50 +1,29 @@
-"""The translator's network: its configuration, its parts put together, and the protocol that search sees."""
+"""The translator's network: its parts put together, and the protocol that search sees."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
-from nmt.errors import UserError
-from nmt.models.attention import AttentionKind, Memory, build_attention
-from nmt.models.decoder import Decoder, DecoderState
+from nmt.models.attention import Attention, NoContext, build_attention
+from nmt.models.base import Decoder, Encoder
+from nmt.models.bridge import Bridge, BridgeKind, HandOver, SummaryBridge
+from nmt.models.config import Architecture, ModelConfig
+from nmt.models.decoder import (
+    FirstLayerDecoder,
+    InputFeedingDecoder,
+    PreviousStateDecoder,
+    RecurrentDecoder,
+    SummaryDecoder,
+    Wiring,
+)
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding, embedding_matrix
-from nmt.models.encoder import Encoder
-from nmt.models.recurrent import Cell
-
-
-@dataclass
-class ModelConfig:
-    """The architecture. It is flat because it is saved with the model, in config.json.
-
-    ``encoder_hidden_size`` is a direction's; the decoder sees twice that. ``dropout`` sits between layers, on what attention
-    is given and gives, and on the readout.
-    """
-
-    cell: Cell = Cell.gru
-    attention: AttentionKind = AttentionKind.multihead
-    attention_heads: int = 4
-    embedding_size: int = 256
-    hidden_size: int = 256
-    encoder_hidden_size: int = 128
-    encoder_layers: int = 2
-    decoder_layers: int = 2
-    dropout: float = 0.3
-    embedding_dropout: float = 0.3
-    word_dropout: float = 0.1
-    variational_dropout: bool = False
-    tie_embeddings: bool = True
-
-    def __post_init__(self) -> None:
-        sizes = ("attention_heads", "embedding_size", "hidden_size", "encoder_hidden_size", "encoder_layers", "decoder_layers")
-        for name in sizes:
-            if getattr(self, name) < 1:
-                raise UserError(f"`model.{name}` must be at least 1, but is {getattr(self, name)} instead")
-        for name in ("dropout", "embedding_dropout", "word_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"`model.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")
+from nmt.models.encoder import RecurrentEncoder
+from nmt.models.recurrent import build_layer
+from nmt.models.transformer import TransformerDecoder, TransformerEncoder
 
 
 @dataclass
@@ -52,7 +31,7 @@ class StepOutput:
     """One decoding step: logits [rows, vocab] in fp32, the next state, attention [rows, src_len] or None."""
 
     logits: Tensor
-    state: DecoderState
+    state: Any
     attention: Tensor | None
 
 
@@ -65,10 +44,9 @@ class Seq2Seq(nn.Module):
         self.decoder = decoder
         self.output = output
 
-    def encode(self, source: Tensor, source_mask: Tensor) -> Memory:
+    def encode(self, source: Tensor, source_mask: Tensor) -> Any:
         """source, source_mask [batch, src_len] → what the decoder may know of them."""
-        states, summary = self.encoder(source, source_mask)
-        return self.decoder.attention.prepare(states, source_mask, summary)
+        return self.decoder.prepare(self.encoder(source, source_mask))
 
     def features(self, source: Tensor, source_mask: Tensor, target_in: Tensor) -> Tensor:
         """Teacher forcing up to the output projection: target_in [batch, tgt_len] → [batch, tgt_len, embedding_size]."""
@@ -81,11 +59,11 @@ class Seq2Seq(nn.Module):
         logits: Tensor = self.output(self.features(source, source_mask, target_in))
         return logits
 
-    def start(self, memory: Memory, width: int) -> DecoderState:
+    def start(self, memory: Any, width: int) -> Any:
         """The state before the first token, ``width`` rows a sentence."""
         return self.decoder.start(memory, width)
 
-    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> StepOutput:
+    def step(self, tokens: Tensor, state: Any, memory: Any) -> StepOutput:
         """One token a row: tokens [rows] → logits [rows, vocab], the next state, attention [rows, src_len] or None."""
         features, state, weights = self.decoder(tokens.unsqueeze(1), state, memory)
         logits = self.output(features.squeeze(1)).float()
@@ -98,28 +76,81 @@ def build(config: ModelConfig, source_vocab: int, target_vocab: int, joint: bool
     With ``tie_embeddings`` the output projection is the target embedding (Press & Wolf 2017), and the source embedding
     too when both sides share one vocabulary (``joint``).
     """
-    memory_size = 2 * config.encoder_hidden_size
     target_matrix = embedding_matrix(target_vocab, config.embedding_size)
-    shared = 1 if config.variational_dropout else None
     source_matrix = target_matrix if config.tie_embeddings and joint else embedding_matrix(source_vocab, config.embedding_size)
-    encoder = Encoder(
-        Embedding(source_matrix, Dropout(config.embedding_dropout, shared), config.word_dropout),
-        config.embedding_size,
-        config.encoder_hidden_size,
-        config.encoder_layers,
-        Dropout(config.dropout, shared),
+    shared = 1 if config.variational_dropout else None
+    source, target = (
+        Embedding(matrix, Dropout(config.embedding_dropout, shared), config.word_dropout)
+        for matrix in (source_matrix, target_matrix)
     )
-    decoder = Decoder(
-        Embedding(target_matrix, Dropout(config.embedding_dropout, shared), config.word_dropout),
-        config.embedding_size,
-        config.hidden_size,
-        config.decoder_layers,
-        Dropout(config.dropout, shared),
-        build_attention(config.attention, config.hidden_size, memory_size, config.attention_heads),
-        memory_size,
-    )
+    families = {Architecture.recurrent: _recurrent, Architecture.transformer: _transformer}
+    encoder, decoder = families[config.architecture](config, source, target, Dropout(config.dropout, shared))
     output = nn.Linear(config.embedding_size, target_vocab)
     nn.init.zeros_(output.bias)
     if config.tie_embeddings:
         output.weight = target_matrix.weight
     return Seq2Seq(encoder, decoder, output)
+
+
+def _transformer(config: ModelConfig, source: Embedding, target: Embedding, dropout: Dropout) -> tuple[Encoder, Decoder]:
+    sizes = config.embedding_size, config.attention_heads, config.feedforward_size
+    return (
+        TransformerEncoder(source, *sizes, config.encoder_layers, dropout),
+        TransformerDecoder(target, *sizes, config.decoder_layers, dropout),
+    )
+
+
+def _recurrent(config: ModelConfig, source: Embedding, target: Embedding, dropout: Dropout) -> tuple[Encoder, Decoder]:
+    encoder = RecurrentEncoder(
+        source,
+        config.cell,
+        config.direction,
+        config.embedding_size,
+        config.encoder_hidden_size,
+        config.encoder_layers,
+        dropout,
+        residual=config.residual,
+        layer_norm=config.layer_norm,
+        with_final=config.bridge is BridgeKind.hand_over,
+    )
+    return encoder, _recurrent_decoder(config, target, dropout)
+
+
+def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropout) -> RecurrentDecoder:
+    attention = _attention(config)
+    word, hidden, context = config.embedding_size, config.hidden_size, attention.context_size
+    kind: type[RecurrentDecoder]
+    match config.wiring:
+        case Wiring.first_layer | Wiring.state_only:
+            kind, first, above, read, feed = FirstLayerDecoder, word, hidden + context, hidden + context + word, 0
+        case Wiring.summary:
+            kind, first, above, read, feed = SummaryDecoder, word + context, hidden + context, hidden + context + word, 0
+        case Wiring.previous_state:
+            kind, first, above, read, feed = PreviousStateDecoder, word + context, hidden + context, hidden + context + word, 0
+        case Wiring.input_feeding:
+            kind, first, above, read, feed = InputFeedingDecoder, word + word, hidden, hidden + context, word
+    return kind(
+        embedding,
+        [build_layer(config.cell, first if i == 0 else above, hidden) for i in range(config.decoder_layers)],
+        attention,
+        _bridge(config),
+        nn.Linear(read, word),
+        dropout,
+        residual=config.residual,
+        layer_norm=config.layer_norm,
+        feed_size=feed,
+    )
+
+
+def _attention(config: ModelConfig) -> Attention:
+    if config.wiring is Wiring.state_only:
+        return NoContext()
+    return build_attention(config.attention, config.hidden_size, config.memory_size, config.attention_heads)
+
+
+def _bridge(config: ModelConfig) -> Bridge:
+    match config.bridge:
+        case BridgeKind.summary:
+            return SummaryBridge(config.memory_size, config.decoder_layers, config.cell.state_parts * config.hidden_size)
+        case BridgeKind.hand_over:
+            return HandOver()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nmt.evaluation import Score, Scores
-from nmt.models.seq2seq import ModelConfig
+from nmt.models.config import ModelConfig
 
 
 @dataclass
@@ -29,7 +29,7 @@ def write_card(facts: Facts, config: ModelConfig, scores: Scores) -> str:
     source, target = facts.languages
     return f"""# {source} → {target}
 
-A recurrent translator made by `nmt` {facts.version}: a {config.cell} encoder–decoder with {config.attention} attention,
+A recurrent translator made by `nmt` {facts.version}: an encoder–decoder ({config.describe()}),
 {facts.parameters:,} parameters, trained on {facts.pairs:,} sentence pairs ({facts.corpus}).
 
     echo "…" | nmt translate DIRECTORY

@@ -15,8 +15,8 @@ from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
 from nmt.evaluation import Scores, bleu, score
 from nmt.model_directory import save_model_directory
-from nmt.models.attention import AttentionKind
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.config import ModelConfig
+from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy, SearchStrategy
 from nmt.tokenizer import TokenizerConfig, TokenizerKind, TokenizerPair
 from nmt.training.card import Facts, write_card
@@ -71,7 +71,7 @@ def run_training(job: Job) -> Scores:
     reporter.line(f"device {describe(device)}, {job.training.precision}, torch {torch.__version__}")
     corpus = _read(job, run_dir, reporter)
     model = build(job.model, len(corpus.tokenizers.source), len(corpus.tokenizers.target), corpus.tokenizers.joint).to(device)
-    reporter.line(f"model: {_parameters(model):,} parameters, {job.model.cell} with {job.model.attention} attention")
+    reporter.line(f"model: {_parameters(model):,} parameters, {job.model.describe()}")
     trainer = _trainer(job, run_dir, corpus, model, reporter, device)
     _check_scoring(job, corpus.validation)
     if job.resume:
@@ -103,8 +103,8 @@ def _check_scoring(job: Job, validation: Pairs) -> None:
     """What would fail only after hours of training fails now: a tokeniser that is missing, a penalty without attention."""
     reference = validation.targets()[:1]
     bleu(reference, reference, tokenize=job.training.validation_tokenize, target_language=job.data.target)
-    if job.model.attention is AttentionKind.none and asdict(job.search).get("coverage_penalty"):
-        raise UserError("`search.coverage_penalty` must be 0 for `model.attention=none`, but is above 0 instead")
+    if not job.model.has_attention and asdict(job.search).get("coverage_penalty"):
+        raise UserError("`search.coverage_penalty` must be 0 for a model without attention, but is above 0 instead")
 
 
 def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:

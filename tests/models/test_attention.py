@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from nmt.errors import UserError
-from nmt.models.attention import AdditiveAttention, AttentionKind, GeneralAttention, MultiHeadAttention, build_attention
+from nmt.models.attention import (
+    AdditiveAttention,
+    Attention,
+    AttentionKind,
+    GeneralAttention,
+    Memory,
+    MultiHeadAttention,
+    NoContext,
+    build_attention,
+)
 
 HIDDEN = MEMORY = 8
 WITH_WEIGHTS = [kind for kind in AttentionKind if kind is not AttentionKind.none]
@@ -16,11 +25,15 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.randn(2, 4, MEMORY), mask, torch.randn(2, MEMORY), torch.randn(2, 3, HIDDEN)
 
 
+def remember(attention: Attention, states: torch.Tensor, mask: torch.Tensor, summary: torch.Tensor) -> Memory:
+    return Memory(*attention.prepare(states), mask, summary, initial=summary.unsqueeze(1))
+
+
 @pytest.mark.parametrize("kind", WITH_WEIGHTS)
 def test_weights_are_a_distribution_over_real_tokens(kind: AttentionKind) -> None:
     states, mask, summary, query = inputs()
     attention = build_attention(kind, HIDDEN, MEMORY, heads=2)
-    context, weights = attention.attend(query, attention.prepare(states, mask, summary))
+    context, weights = attention.attend(query, remember(attention, states, mask, summary))
     assert weights is not None
     assert context.shape == (2, 3, attention.context_size)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3))
@@ -32,8 +45,8 @@ def test_what_padding_holds_changes_nothing(kind: AttentionKind) -> None:
     states, mask, summary, query = inputs()
     attention = build_attention(kind, HIDDEN, MEMORY, heads=2)
     other = torch.where(mask.unsqueeze(-1), states, torch.full_like(states, 100.0))
-    before, _ = attention.attend(query, attention.prepare(states, mask, summary))
-    after, _ = attention.attend(query, attention.prepare(other, mask, summary))
+    before, _ = attention.attend(query, remember(attention, states, mask, summary))
+    after, _ = attention.attend(query, remember(attention, other, mask, summary))
     torch.testing.assert_close(before, after)
 
 
@@ -41,7 +54,7 @@ def test_what_padding_holds_changes_nothing(kind: AttentionKind) -> None:
 def test_queries_are_answered_independently(kind: AttentionKind) -> None:
     states, mask, summary, query = inputs()
     attention = build_attention(kind, HIDDEN, MEMORY, heads=2)
-    memory = attention.prepare(states, mask, summary)
+    memory = remember(attention, states, mask, summary)
     together, _ = attention.attend(query, memory)
     for i in range(3):
         alone, _ = attention.attend(query[:, i : i + 1], memory)
@@ -51,7 +64,7 @@ def test_queries_are_answered_independently(kind: AttentionKind) -> None:
 def test_selected_memory_answers_as_before() -> None:
     states, mask, summary, query = inputs()
     attention = build_attention(AttentionKind.multihead, HIDDEN, MEMORY, heads=2)
-    memory = attention.prepare(states, mask, summary)
+    memory = remember(attention, states, mask, summary)
     both, _ = attention.attend(query, memory)
     second, _ = attention.attend(query[1:], memory.select(torch.tensor([1])))
     torch.testing.assert_close(both[1:], second)
@@ -60,9 +73,15 @@ def test_selected_memory_answers_as_before() -> None:
 def test_none_answers_with_the_summary() -> None:
     states, mask, summary, query = inputs()
     attention = build_attention(AttentionKind.none, HIDDEN, MEMORY, heads=2)
-    context, weights = attention.attend(query, attention.prepare(states, mask, summary))
+    context, weights = attention.attend(query, remember(attention, states, mask, summary))
     assert weights is None
     torch.testing.assert_close(context, summary.unsqueeze(1).expand(2, 3, MEMORY))
+
+
+def test_no_context_answers_with_nothing() -> None:
+    states, mask, summary, query = inputs()
+    context, weights = NoContext().attend(query, remember(NoContext(), states, mask, summary))
+    assert weights is None and context.shape == (2, 3, 0)
 
 
 def test_scores_of_one_unpadded_sentence_are_the_papers() -> None:
@@ -72,7 +91,7 @@ def test_scores_of_one_unpadded_sentence_are_the_papers() -> None:
 
     def weights_of(kind: AttentionKind) -> tuple[torch.nn.Module, torch.Tensor]:
         attention = build_attention(kind, HIDDEN, MEMORY, heads=2)
-        _, weights = attention.attend(query, attention.prepare(states, mask, summary))
+        _, weights = attention.attend(query, remember(attention, states, mask, summary))
         assert weights is not None
         return attention, weights[0]
 

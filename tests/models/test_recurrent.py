@@ -1,30 +1,221 @@
-"""The recurrent layer computes the equations of its docstring; the backward direction starts at the last real token."""
+"""The recurrent layers compute the equations of their papers; the backward direction starts at the last real token."""
 
+from dataclasses import fields
+
+import pytest
 import torch
+from torch import Tensor, nn
 
-from nmt.models.recurrent import BidirectionalLayer, RecurrentLayer, reverse
+from nmt.models.encoder import DirectedLayer, Direction
+from nmt.models.gru_loop import gru_loop
+from nmt.models.recurrent import (
+    Cell,
+    ChoLayer,
+    GRUEquations,
+    GRULayer,
+    LSTMLayer,
+    RecurrentLayer,
+    SimpleLayer,
+    build_layer,
+    reverse,
+    weights_of,
+)
+
+INPUT, HIDDEN, BATCH, LENGTH = 5, 7, 3, 4
+GATES = {Cell.gru: 3, Cell.gru_cho: 3, Cell.lstm: 4, Cell.rnn: 1}
 
 
-def gru_equations(layer: RecurrentLayer, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-    gru = layer.gru
-    w_r, w_z, w_n = gru.weight_ih_l0.chunk(3)
-    u_r, u_z, u_n = gru.weight_hh_l0.chunk(3)
-    b_r, b_z, b_n = gru.bias_ih_l0.chunk(3)
-    c_r, c_z, c_n = gru.bias_hh_l0.chunk(3)
-    r = torch.sigmoid(x @ w_r.T + b_r + h @ u_r.T + c_r)
-    z = torch.sigmoid(x @ w_z.T + b_z + h @ u_z.T + c_z)
-    n = torch.tanh(x @ w_n.T + b_n + r * (h @ u_n.T + c_n))
-    return (1 - z) * n + z * h
+def layer_of(cell: Cell) -> RecurrentLayer:
+    torch.manual_seed(1)
+    layer = build_layer(cell, INPUT, HIDDEN).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():  # biases too: a bias in the wrong place must show
+            parameter.add_(torch.randn_like(parameter) / 2)
+    return layer
 
 
-def test_layer_computes_its_equations() -> None:
-    layer = RecurrentLayer(5, 7).double()
-    inputs, state = torch.randn(3, 4, 5).double(), torch.randn(3, 7).double()
+def sequence(layer: RecurrentLayer) -> tuple[Tensor, Tensor]:
+    return torch.randn(BATCH, LENGTH, INPUT).double(), torch.rand(BATCH, layer.state_size).double() * 2 - 1
+
+
+def random_equations(reset_after: bool) -> GRUEquations:
+    sizes = {"W": (HIDDEN, INPUT), "U": (HIDDEN, HIDDEN), "b": (HIDDEN,), "c": (HIDDEN,)}
+    weights = {field.name: torch.randn(sizes[field.name[0]]).double() for field in fields(GRUEquations)}
+    return GRUEquations(**weights | ({} if reset_after else {"c_h": None}))
+
+
+def equal(one: GRUEquations, other: GRUEquations) -> bool:
+    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(GRUEquations)]
+    return all(a is b is None or torch.equal(a, b) for a, b in pairs)
+
+
+def test_gru_cho_is_the_equations_of_its_paper() -> None:
+    """Written out once more, from the module's weights: r, z, candidate, reset before the matrix, z takes the candidate."""
+    layer = layer_of(Cell.gru_cho)
+    assert isinstance(layer, ChoLayer)
+    (W_r, W_z, W_h), (U_r, U_z, U_h), (b_r, b_z, b_h) = layer.W.chunk(3), layer.U.chunk(3), layer.b.chunk(3)
+    inputs, h = sequence(layer)
+    outputs, last = layer(inputs, h)
+    for x, output in zip(inputs.unbind(1), outputs.unbind(1), strict=True):
+        r = torch.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
+        z = torch.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
+        h = (1 - z) * h + z * torch.tanh(x @ W_h.T + (r * h) @ U_h.T + b_h)
+        torch.testing.assert_close(output, h)
+    torch.testing.assert_close(last, h)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_fast_loop_equals_the_equations_step_by_step(cell: Cell) -> None:
+    layer = layer_of(cell)
+    inputs, state = sequence(layer)
     outputs, last = layer(inputs, state)
-    for t in range(4):
-        state = gru_equations(layer, inputs[:, t], state)
-        torch.testing.assert_close(outputs[:, t], state)
+    for t in range(LENGTH):
+        state = layer.step(inputs[:, t], state).state
+        torch.testing.assert_close(outputs[:, t], state[:, :HIDDEN])
     torch.testing.assert_close(last, state)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_gradients_of_the_fast_loop_are_those_of_the_equations(cell: Cell) -> None:
+    layer = layer_of(cell)
+    inputs, state = (x.requires_grad_() for x in sequence(layer))
+    wanted = [inputs, state, *layer.parameters()]
+    outputs, last = layer(inputs, state)
+    weights = torch.randn_like(outputs), torch.randn_like(last)
+    fast = torch.autograd.grad((outputs * weights[0]).sum() + (last * weights[1]).sum(), wanted)
+    explicit, now = [], state
+    for x in inputs.unbind(1):
+        now = layer.step(x, now).state
+        explicit.append(now[:, :HIDDEN])
+    slow = torch.autograd.grad((torch.stack(explicit, 1) * weights[0]).sum() + (now * weights[1]).sum(), wanted)
+    for one, other in zip(fast, slow, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_gradient_of_the_gru_loop_by_finite_differences() -> None:
+    sizes = (LENGTH, 2, 3 * 3), (2, 3), (3 * 3, 3)
+    arguments = [torch.randn(size, dtype=torch.float64, requires_grad=True) for size in sizes]
+    assert torch.autograd.gradcheck(gru_loop, arguments)
+
+
+def test_gru_loop_in_bf16_stays_close() -> None:
+    torch.manual_seed(1)
+    projected, state, recurrent = torch.randn(9, 2, 24), torch.randn(2, 8), torch.randn(24, 8) / 3
+    low = gru_loop(*(x.bfloat16() for x in (projected, state, recurrent)))
+    assert low.dtype is torch.bfloat16
+    torch.testing.assert_close(low.float(), gru_loop(projected, state, recurrent), rtol=0.05, atol=0.05)
+
+
+def test_explicit_gru_is_pytorchs() -> None:
+    """With the cell of PyTorch itself, not only our layer around it."""
+    cell = nn.GRUCell(INPUT, HIDDEN).double()
+    layer = GRULayer(INPUT, HIDDEN).double()
+    layer.gru.load_state_dict({f"{name}_l0": weights for name, weights in cell.state_dict().items()})
+    x, h = torch.randn(BATCH, INPUT).double(), torch.randn(BATCH, HIDDEN).double()
+    torch.testing.assert_close(layer.step(x, h).state, cell(x, h))
+
+
+def test_explicit_lstm_is_pytorchs() -> None:
+    cell = nn.LSTMCell(INPUT, HIDDEN).double()
+    layer = LSTMLayer(INPUT, HIDDEN).double()
+    layer.lstm.load_state_dict({f"{name}_l0": weights for name, weights in cell.state_dict().items()})
+    x, state = torch.randn(BATCH, INPUT).double(), torch.randn(BATCH, 2 * HIDDEN).double()
+    torch.testing.assert_close(layer.step(x, state).state, torch.cat(cell(x, state.chunk(2, dim=-1)), dim=-1))
+
+
+@pytest.mark.parametrize("kind", [GRULayer, ChoLayer])
+def test_weights_go_to_the_papers_names_and_back(kind: type[GRULayer] | type[ChoLayer]) -> None:
+    layer = kind(INPUT, HIDDEN).double()
+    weights = random_equations(reset_after=kind is GRULayer)
+    layer.load_equations(weights)
+    assert equal(layer.equations(), weights)
+    inputs, h = sequence(layer)
+    outputs, _ = layer(inputs, h)
+    for x, output in zip(inputs.unbind(1), outputs.unbind(1), strict=True):
+        h = weights(x, h).state
+        torch.testing.assert_close(output, h)
+
+
+def test_pytorchs_weights_survive_the_papers_names() -> None:
+    """Also where PyTorch has two biases that only count as their sum."""
+    layer, other = layer_of(Cell.gru), GRULayer(INPUT, HIDDEN).double()
+    assert isinstance(layer, GRULayer)
+    other.load_equations(layer.equations())
+    inputs, state = sequence(layer)
+    torch.testing.assert_close(other(inputs, state)[0], layer(inputs, state)[0])
+
+
+@pytest.mark.parametrize("kind", [GRULayer, ChoLayer])
+def test_the_gates_at_their_ends(kind: type[GRULayer] | type[ChoLayer]) -> None:
+    layer = kind(INPUT, HIDDEN).double()
+    inputs, h = sequence(layer)
+
+    def outputs(b_z: float, b_r: float) -> Tensor:
+        weights = random_equations(reset_after=kind is GRULayer)
+        weights = GRUEquations(**vars(weights) | {"b_z": weights.b_z * 0 + b_z, "b_r": weights.b_r * 0 + b_r})
+        layer.load_equations(weights)
+        return layer(inputs, h)[0]
+
+    def recurrence(remembers: bool) -> Tensor:
+        """tanh(W_h x + U_h h + b_h), with U_h h or without."""
+        w, now, states = layer.equations(), h, []
+        for x in inputs.unbind(1):
+            past = now @ w.U_h.T + (0 if w.c_h is None else w.c_h)
+            now = torch.tanh(x @ w.W_h.T + (past if remembers else 0) + w.b_h)
+            states.append(now)
+        return torch.stack(states, dim=1)
+
+    torch.testing.assert_close(outputs(b_z=-1e3, b_r=0), h.unsqueeze(1).expand(-1, LENGTH, -1))  # z → 0 copies the state
+    torch.testing.assert_close(outputs(b_z=1e3, b_r=1e3), recurrence(remembers=True))  # z, r → 1: the simple RNN
+    torch.testing.assert_close(outputs(b_z=1e3, b_r=-1e3), recurrence(remembers=False))  # r → 0: forgets the past
+
+
+def test_a_gru_without_gates_is_the_simple_layer() -> None:
+    gru, rnn = GRULayer(INPUT, HIDDEN).double(), layer_of(Cell.rnn)
+    weights = random_equations(reset_after=True)
+    ones = torch.full_like(weights.b_r, 1e3)
+    assert isinstance(rnn, SimpleLayer)
+    simple = dict(zip(("W_h", "U_h", "b_h", "c_h"), weights_of(rnn.rnn), strict=True))
+    gru.load_equations(GRUEquations(**vars(weights) | simple | {"b_r": ones, "b_z": ones}))
+    inputs, state = sequence(gru)
+    torch.testing.assert_close(gru(inputs, state)[0], rnn(inputs, state)[0])
+
+
+def parameters(cell: Cell) -> int:
+    return sum(parameter.numel() for parameter in build_layer(cell, INPUT, HIDDEN).parameters())
+
+
+def test_parameter_counts_stand_as_the_gates() -> None:
+    assert parameters(Cell.gru) == 3 * parameters(Cell.rnn)
+    assert 4 * parameters(Cell.gru) == 3 * parameters(Cell.lstm)
+    assert parameters(Cell.gru) - parameters(Cell.gru_cho) == 3 * HIDDEN  # PyTorch has every bias twice
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_recurrent_matrices_start_orthogonal(cell: Cell) -> None:
+    layer = build_layer(cell, INPUT, HIDDEN)
+    (recurrent,) = [p.detach() for p in layer.parameters() if p.shape == (GATES[cell] * HIDDEN, HIDDEN)]
+    for gate in recurrent.chunk(GATES[cell]):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(HIDDEN))
+
+
+def test_the_forget_gate_starts_open() -> None:
+    layer = LSTMLayer(INPUT, HIDDEN)
+    gates = layer.step(torch.zeros(1, INPUT), torch.zeros(1, layer.state_size)).gates
+    torch.testing.assert_close(gates["forget"], torch.sigmoid(torch.ones(1, HIDDEN)))
+    torch.testing.assert_close(gates["input"], torch.full((1, HIDDEN), 0.5))
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_lengths_give_the_state_at_each_sequences_end(cell: Cell) -> None:
+    layer = layer_of(cell)
+    inputs, state = sequence(layer)
+    lengths = [2, 4, 1]
+    outputs, last = layer(inputs, state, torch.tensor(lengths))
+    for row, length in enumerate(lengths):
+        alone, end = layer(inputs[row : row + 1, :length], state[row : row + 1])
+        torch.testing.assert_close(outputs[row, :length], alone[0])
+        torch.testing.assert_close(last[row], end[0])
 
 
 def test_reverse_turns_each_sequence_within_its_length() -> None:
@@ -33,19 +224,21 @@ def test_reverse_turns_each_sequence_within_its_length() -> None:
     assert reverse(inputs, torch.tensor([3, 1, 4])).squeeze(-1).tolist() == expected
 
 
-def test_bidirectional_layer_is_two_layers_on_unpadded_sentences() -> None:
-    layer = BidirectionalLayer(5, 7)
+@pytest.mark.parametrize("cell", list(Cell))
+def test_directed_layers_are_layers_on_unpadded_sentences(cell: Cell) -> None:
+    torch.manual_seed(1)
+    layer = DirectedLayer(Direction.both, cell, INPUT, HIDDEN)
     lengths = [4, 2, 1]
-    inputs = torch.randn(3, 4, 5)
-    outputs = layer(inputs, torch.tensor(lengths))
-    zero = torch.zeros(1, 7)
+    inputs = torch.randn(BATCH, LENGTH, INPUT)
+    outputs, final = layer(inputs, torch.tensor(lengths), with_final=True)
+    unpacked, _ = layer(inputs, torch.tensor(lengths), with_final=False)
     for row, length in enumerate(lengths):
         sentence = inputs[row : row + 1, :length]
-        left, _ = layer.forwards(sentence, zero)
-        right, _ = layer.backwards(sentence.flip(1), zero)
-        torch.testing.assert_close(outputs[row, :length], torch.cat([left, right.flip(1)], dim=-1)[0])
-
-
-def test_recurrent_matrices_start_orthogonal() -> None:
-    for gate in RecurrentLayer(5, 7).gru.weight_hh_l0.detach().chunk(3):
-        torch.testing.assert_close(gate @ gate.T, torch.eye(7))
+        zero = torch.zeros(1, layer["forwards"].state_size)
+        left, left_end = layer["forwards"](sentence, zero)
+        right, right_end = layer["backwards"](sentence.flip(1), zero)
+        expected = torch.cat([left, right.flip(1)], dim=-1)[0]
+        torch.testing.assert_close(outputs[row, :length], expected)
+        torch.testing.assert_close(unpacked[row, :length], expected)
+        torch.testing.assert_close(final[0][row], left_end[0])
+        torch.testing.assert_close(final[1][row], right_end[0])

@@ -6,32 +6,57 @@ import torch
 from nmt.data.batching import collate
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.bridge import BridgeKind
+from nmt.models.config import Architecture, ModelConfig
+from nmt.models.decoder import Wiring
+from nmt.models.encoder import Direction
+from nmt.models.recurrent import Cell
+from nmt.models.seq2seq import Seq2Seq, build
+from nmt.tokenizer import EOS
 
 VOCAB = 20
 SOURCES = [[5, 6, 7, 8, 9], [5], [10, 11, 12]]
 TARGETS = [[6, 7], [8, 9, 10, 11, 12, 13], []]
 
 
-def network(attention: AttentionKind = AttentionKind.multihead, joint: bool = True, tie: bool = True, layers: int = 2) -> Seq2Seq:
+def variant(**settings: object) -> ModelConfig:
+    sizes = {"attention_heads": 2, "embedding_size": 8, "hidden_size": 8, "encoder_hidden_size": 4, "feedforward_size": 12}
+    return ModelConfig(**sizes | settings)  # type: ignore[arg-type]
+
+
+NONE, HAND_OVER = {"attention": AttentionKind.none}, {"bridge": BridgeKind.hand_over}
+ONE_WAY = {"direction": Direction.backwards, "encoder_hidden_size": 8}
+SYSTEMS = {
+    **{f"{kind} attention": variant(attention=kind) for kind in AttentionKind},
+    **{f"{layers} layers": variant(encoder_layers=layers, decoder_layers=layers) for layers in (1, 3)},
+    **{f"{cell}": variant(cell=cell) for cell in Cell},
+    **{f"{cell}, handed over": variant(cell=cell, **HAND_OVER) for cell in Cell},
+    **{f"{cell}, input feeding": variant(cell=cell, wiring=Wiring.input_feeding, **HAND_OVER) for cell in Cell},
+    **{f"{cell}, previous state": variant(cell=cell, wiring=Wiring.previous_state) for cell in Cell},
+    "previous state, one layer": variant(wiring=Wiring.previous_state, attention=AttentionKind.additive, decoder_layers=1),
+    "previous state, no attention": variant(wiring=Wiring.previous_state, **NONE),
+    "input feeding, no attention": variant(wiring=Wiring.input_feeding, **NONE),
+    "summary": variant(wiring=Wiring.summary, **NONE),
+    "state only": variant(wiring=Wiring.state_only, layer_norm=False, **NONE, **HAND_OVER, **ONE_WAY),
+    "forwards": variant(direction=Direction.forwards, encoder_hidden_size=8),
+    "backwards": variant(**ONE_WAY),
+    "no norm": variant(layer_norm=False, residual=False),
+    "transformer": variant(architecture=Architecture.transformer),
+    "transformer, 1 layer": variant(architecture=Architecture.transformer, encoder_layers=1, decoder_layers=1),
+}
+
+
+def network(config: ModelConfig, joint: bool = True) -> Seq2Seq:
     torch.manual_seed(1)
-    config = ModelConfig(
-        attention=attention,
-        attention_heads=2,
-        embedding_size=6,
-        hidden_size=8,
-        encoder_hidden_size=4,
-        encoder_layers=layers,
-        decoder_layers=layers,
-        tie_embeddings=tie,
-    )
     return build(config, VOCAB, VOCAB, joint).eval()
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("attention", list(AttentionKind))
-def test_whole_sequence_equals_step_by_step(attention: AttentionKind, layers: int) -> None:
-    model = network(attention, layers=layers)
+@pytest.fixture(params=list(SYSTEMS))
+def model(request: pytest.FixtureRequest) -> Seq2Seq:
+    return network(SYSTEMS[request.param])
+
+
+def test_whole_sequence_equals_step_by_step(model: Seq2Seq) -> None:
     batch = collate(SOURCES, TARGETS)
     whole = model(batch.source, batch.source_mask, batch.target_in)
     memory = model.encode(batch.source, batch.source_mask)
@@ -42,10 +67,8 @@ def test_whole_sequence_equals_step_by_step(attention: AttentionKind, layers: in
         torch.testing.assert_close(output.logits, whole[:, t], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", list(AttentionKind))
-def test_batch_equals_single_sentences(attention: AttentionKind) -> None:
+def test_batch_equals_single_sentences(model: Seq2Seq) -> None:
     """So padding changes nothing."""
-    model = network(attention)
     batch = collate(SOURCES, TARGETS)
     together = model(batch.source, batch.source_mask, batch.target_in)
     for i, (source, target) in enumerate(zip(SOURCES, TARGETS, strict=True)):
@@ -54,10 +77,23 @@ def test_batch_equals_single_sentences(attention: AttentionKind) -> None:
         torch.testing.assert_close(together[i, : len(target) + 1], logits, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", list(AttentionKind))
-def test_rows_of_a_sentence_share_its_memory(attention: AttentionKind) -> None:
+def test_no_token_sees_those_after_it(model: Seq2Seq) -> None:
+    batch = collate(SOURCES, TARGETS)
+    before = model(batch.source, batch.source_mask, batch.target_in)
+    after = model(batch.source, batch.source_mask, torch.cat([batch.target_in[:, :3], batch.target_in[:, 3:] + 1], dim=1))
+    torch.testing.assert_close(before[:, :3], after[:, :3])
+    assert not torch.allclose(before[:, 3:], after[:, 3:])
+
+
+def test_the_source_counts(model: Seq2Seq) -> None:
+    batch = collate(SOURCES, TARGETS)
+    other = torch.where(batch.source > EOS, batch.source + 1, batch.source)
+    before = model(batch.source, batch.source_mask, batch.target_in)
+    assert not torch.allclose(before, model(other, batch.source_mask, batch.target_in), atol=1e-3)
+
+
+def test_rows_of_a_sentence_share_its_memory(model: Seq2Seq) -> None:
     """A beam of three rows a sentence steps like three copies of the sentence, also after rows and sentences are selected."""
-    model = network(attention)
     batch = collate(SOURCES, TARGETS)
     tokens = torch.arange(9) + 4
     memory = model.encode(batch.source, batch.source_mask)
@@ -72,17 +108,44 @@ def test_rows_of_a_sentence_share_its_memory(attention: AttentionKind) -> None:
     torch.testing.assert_close(wide_next.logits, narrow_next.logits)
 
 
-def test_every_parameter_learns() -> None:
-    model = network().train()
+def test_steps_under_bf16_are_close_to_the_whole(model: Seq2Seq) -> None:
+    batch = collate(SOURCES, TARGETS)
+    whole = model(batch.source, batch.source_mask, batch.target_in)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = model(batch.source, batch.source_mask, batch.target_in)
+    torch.testing.assert_close(low.float(), whole, rtol=0.1, atol=0.1)
+
+
+def test_every_parameter_learns(model: Seq2Seq) -> None:
+    model.train()
     batch = collate(SOURCES, TARGETS)
     model(batch.source, batch.source_mask, batch.target_in).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
+def test_a_recurrent_state_keeps_its_size_and_a_cache_grows() -> None:
+    batch = collate(SOURCES, TARGETS)
+
+    def sizes(config: ModelConfig) -> list[int]:
+        model = network(config)
+        memory = model.encode(batch.source, batch.source_mask)
+        state = model.start(memory, width=1)
+        found = []
+        for t in range(3):
+            state = model.step(batch.target_in[:, t], state, memory).state
+            found.append(sum(tensor.numel() for tensor in vars(state).values()))
+        return found
+
+    first, *others = sizes(SYSTEMS["gru"])
+    assert others == [first, first]
+    first, *others = sizes(SYSTEMS["transformer"])
+    assert others == [2 * first, 3 * first]
+
+
 @pytest.mark.parametrize(("joint", "tie", "matrices"), [(True, True, 1), (False, True, 2), (True, False, 3), (False, False, 3)])
 def test_tied_embeddings_share_one_matrix(joint: bool, tie: bool, matrices: int) -> None:
-    model = network(joint=joint, tie=tie)
+    model = network(variant(tie_embeddings=tie), joint)
     weights = (model.encoder.embedding.matrix.weight, model.decoder.embedding.matrix.weight, model.output.weight)
     assert len({weight.data_ptr() for weight in weights}) == matrices
 
@@ -92,10 +155,34 @@ def test_tied_embeddings_share_one_matrix(joint: bool, tie: bool, matrices: int)
     [
         ("hidden_size", 0, "`model.hidden_size` must be at least 1, but is 0 instead"),
         ("dropout", 1.0, "`model.dropout` must be at least 0 and below 1, but is 1.0 instead"),
+        ("wiring", Wiring.summary, "`model.attention` must be none with `wiring=summary`, but is multihead instead"),
         ("word_dropout", -0.1, "`model.word_dropout` must be at least 0 and below 1, but is -0.1 instead"),
     ],
 )
-def test_settings_out_of_range_are_refused(setting: str, value: float, message: str) -> None:
+def test_settings_out_of_range_are_refused(setting: str, value: object, message: str) -> None:
     with pytest.raises(UserError) as error:
         ModelConfig(**{setting: value})  # type: ignore[arg-type]
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"bridge": BridgeKind.hand_over, "decoder_layers": 3},
+            "`model.decoder_layers` must be the encoder's (2) with `bridge=hand_over`, but is 3 instead",
+        ),
+        (
+            {"bridge": BridgeKind.hand_over, "direction": Direction.forwards},
+            "`model.hidden_size` must be the encoder's (128) with `bridge=hand_over`, but is 256 instead",
+        ),
+        (
+            {"architecture": Architecture.transformer, "embedding_size": 100},
+            "`model.embedding_size` must be a multiple of 2 × `attention_heads` (8) in a Transformer, but is 100 instead",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError) as error:
+        ModelConfig(**settings)  # type: ignore[arg-type]
     assert str(error.value) == message

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from nmt.models.attention import AttentionKind
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.config import ModelConfig
+from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy, Hypothesis
 from nmt.tokenizer import BOS, EOS, PAD
 

@@ -14,7 +14,7 @@ from nmt.data.corpus import DataConfig
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
-from nmt.models.seq2seq import ModelConfig
+from nmt.models.config import ModelConfig
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.config import TrainingConfig
@@ -153,7 +153,7 @@ def test_what_could_not_be_scored_is_told_before_training(tmp_path: Path, corpus
         run_training(job(tmp_path / "run", corpus, validation_tokenize="14a"))
     coverage = job(tmp_path / "run", corpus)
     coverage.model, coverage.search = ModelConfig(attention=AttentionKind.none), Beam(coverage_penalty=0.1)
-    with pytest.raises(UserError, match="`search.coverage_penalty` must be 0 for `model.attention=none`"):
+    with pytest.raises(UserError, match="`search.coverage_penalty` must be 0 for a model without attention"):
         run_training(coverage)
     assert not (tmp_path / "run").exists()
 

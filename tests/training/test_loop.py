@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional
 
 from nmt.data.batching import Batch, Cursor, collate
-from nmt.models.seq2seq import ModelConfig, Seq2Seq, build
+from nmt.models.config import ModelConfig
+from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.config import TrainingConfig
 from nmt.training.loop import Trainer
 from nmt.training.reporting import Reporter

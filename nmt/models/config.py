@@ -1,0 +1,93 @@
+"""The architecture of a translator, as it is configured and as it is saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nmt.errors import StrEnum, UserError
+from nmt.models.attention import AttentionKind
+from nmt.models.bridge import BridgeKind
+from nmt.models.decoder import Wiring
+from nmt.models.encoder import Direction
+from nmt.models.recurrent import Cell
+
+
+class Architecture(StrEnum):
+    """The families of networks that ``model.architecture`` can name."""
+
+    recurrent = "recurrent"
+    transformer = "transformer"
+
+
+@dataclass
+class ModelConfig:
+    """The architecture. It is flat because it is saved with the model, in config.json.
+
+    ``encoder_hidden_size`` is a direction's; the decoder sees the sum of them. ``dropout`` sits between layers, on what attention
+    is given and gives, and on the readout. A Transformer is described by ``attention_heads``, ``embedding_size`` (of all its
+    states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
+    """
+
+    architecture: Architecture = Architecture.recurrent
+    cell: Cell = Cell.gru
+    attention: AttentionKind = AttentionKind.multihead
+    attention_heads: int = 4
+    wiring: Wiring = Wiring.first_layer
+    bridge: BridgeKind = BridgeKind.summary
+    direction: Direction = Direction.both
+    embedding_size: int = 256
+    hidden_size: int = 256
+    encoder_hidden_size: int = 128
+    encoder_layers: int = 2
+    decoder_layers: int = 2
+    feedforward_size: int = 512
+    residual: bool = True
+    layer_norm: bool = True
+    dropout: float = 0.3
+    embedding_dropout: float = 0.3
+    word_dropout: float = 0.1
+    variational_dropout: bool = False
+    tie_embeddings: bool = True
+
+    def __post_init__(self) -> None:
+        sizes = ("attention_heads", "embedding_size", "hidden_size", "encoder_hidden_size", "encoder_layers", "decoder_layers")
+        for name in (*sizes, "feedforward_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"`model.{name}` must be at least 1, but is {getattr(self, name)} instead")
+        for name in ("dropout", "embedding_dropout", "word_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"`model.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")
+        if self.architecture is Architecture.recurrent:
+            self._check_recurrent()
+        elif self.embedding_size % (2 * self.attention_heads):
+            raise UserError(
+                f"`model.embedding_size` must be a multiple of 2 × `attention_heads` ({2 * self.attention_heads}) "
+                f"in a Transformer, but is {self.embedding_size} instead"
+            )
+
+    @property
+    def memory_size(self) -> int:
+        """The size of the recurrent encoder's states."""
+        return len(self.direction.names) * self.encoder_hidden_size
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the decoder tells where it looks."""
+        return self.architecture is Architecture.transformer or self.attention is not AttentionKind.none
+
+    def describe(self) -> str:
+        """In a few words, for people."""
+        if self.architecture is Architecture.transformer:
+            return "Transformer"
+        return f"{self.cell} with {'no' if self.attention is AttentionKind.none else self.attention} attention"
+
+    def _check_recurrent(self) -> None:
+        if self.wiring in (Wiring.summary, Wiring.state_only) and self.attention is not AttentionKind.none:
+            raise UserError(f"`model.attention` must be none with `wiring={self.wiring}`, but is {self.attention} instead")
+        if self.bridge is BridgeKind.hand_over:
+            for name, wanted in (("decoder_layers", self.encoder_layers), ("hidden_size", self.memory_size)):
+                if getattr(self, name) != wanted:
+                    raise UserError(
+                        f"`model.{name}` must be the encoder's ({wanted}) with `bridge=hand_over`, "
+                        f"but is {getattr(self, name)} instead"
+                    )
