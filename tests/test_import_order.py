@@ -15,6 +15,7 @@ ORDER = [
     "errors",
     "plain_data",
     "atomic",
+    "pages",
     "tokenizer",
     "data",
     "models",
