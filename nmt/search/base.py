@@ -13,6 +13,8 @@ from nmt.errors import UserError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from nmt.search.record import History
+
 MemoryT = TypeVar("MemoryT", bound="Memory")
 StateT = TypeVar("StateT", bound="State")
 StateT_co = TypeVar("StateT_co", bound="State", covariant=True)
@@ -113,13 +115,19 @@ class SearchStrategy(ABC):
 
     @abstractmethod
     def __call__(
-        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+        self,
+        model: Model[Any, Any],
+        source: Tensor,
+        source_mask: Tensor,
+        *,
+        with_attention: bool = False,
+        history: "History | None" = None,
     ) -> list[list[Hypothesis]]:
         """Translates a batch.
 
         ``source`` [sentences, src_len] int64: pieces and the end mark, padded; ``source_mask`` the same
         shape, True at real tokens. Returns for each sentence its hypotheses, best first, at most ``n_best``
-        and at least one.
+        and at least one. An empty ``history`` that is given is filled with all that the search considered.
         """
 
     def length_bounds(self, source_mask: Tensor) -> tuple[Tensor, Tensor]:

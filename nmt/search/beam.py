@@ -8,6 +8,7 @@ from torch import Tensor
 from nmt.errors import UserError
 from nmt.search.base import Hypothesis, Model, SearchStrategy, at_least
 from nmt.search.loop import Candidates, Step, decode
+from nmt.search.record import History
 
 
 @dataclass
@@ -37,7 +38,13 @@ class Beam(SearchStrategy):
             )
 
     def __call__(
-        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+        self,
+        model: Model[Any, Any],
+        source: Tensor,
+        source_mask: Tensor,
+        *,
+        with_attention: bool = False,
+        history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """See ``SearchStrategy``."""
         return decode(
@@ -51,6 +58,7 @@ class Beam(SearchStrategy):
             alpha=self.length_penalty,
             beta=self.coverage_penalty,
             with_attention=with_attention,
+            history=history,
         )
 
 

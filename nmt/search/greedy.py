@@ -9,6 +9,7 @@ from torch import Tensor
 from nmt.errors import UserError
 from nmt.search.base import Hypothesis, Model, SearchStrategy
 from nmt.search.loop import Candidates, Step, decode
+from nmt.search.record import History
 
 
 @dataclass
@@ -20,10 +21,26 @@ class Greedy(SearchStrategy):
             raise UserError(f"`n_best` must be 1 for greedy search (beam search finds more), but is {self.n_best} instead")
 
     def __call__(
-        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+        self,
+        model: Model[Any, Any],
+        source: Tensor,
+        source_mask: Tensor,
+        *,
+        with_attention: bool = False,
+        history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """See ``SearchStrategy``."""
-        return decode(self, likeliest, model, source, source_mask, width=1, slots=1, with_attention=with_attention)
+        return decode(
+            self,
+            likeliest,
+            model,
+            source,
+            source_mask,
+            width=1,
+            slots=1,
+            with_attention=with_attention,
+            history=history,
+        )
 
 
 def likeliest(step: Step) -> Candidates:

@@ -89,6 +89,7 @@ def decode(
     alpha: float = 0.0,
     beta: float = 0.0,
     with_attention: bool = False,
+    history: History | None = None,
 ) -> list[list[Hypothesis]]:
     """Runs a search: ``choose`` is asked at every step how the hypotheses go on.
 
@@ -111,16 +112,16 @@ def decode(
         state = model.start(memory, width)
         live = begin(strategy, source_mask, width, slots, coverage=beta > 0)
         kept = Kept.none(len(source), strategy.n_best, live.log_prob)
-        history = History()
+        history = History() if history is None else history
         for number in count(1):
             output = model.step(live.tokens, state, memory)
             if beta > 0:
                 live.attention_sum += required(output.attention)
-            candidates = choose(permitted(number, output.logits, live))
+            candidates = in_slots(choose(permitted(number, output.logits, live)), live)
             rows = row_numbers(candidates.place, live.log_prob.size(1))
-            weights = output.attention if with_attention else None
-            history.append(candidates.token, live.entry[rows], None if weights is None else weights[rows])
-            growing = settle(number, candidates, live, kept, alpha, beta)
+            weights = None if output.attention is None or not with_attention else output.attention[rows]
+            growing, score = settle(number, candidates, live, kept, alpha, beta)
+            history.append(candidates.token, live.entry[rows], candidates.log_prob, score, weights)
             entry = survivors(growing, live, kept, alpha)
             if not entry.numel():
                 break
@@ -129,6 +130,7 @@ def decode(
             memory = memory.select(sentences) if len(sentences) < len(growing) else memory
             tokens, log_prob = candidates.token.flatten()[entry], growing.flatten()[entry]
             live = live.select(sentences, rows, tokens, log_prob, entry)
+        history.ends = kept.ends()
         return kept.hypotheses(history, source_mask)
 
 
@@ -174,16 +176,23 @@ def row_numbers(place: Tensor, width: int) -> Tensor:
     return place + torch.arange(len(place), device=place.device)[:, None] * width
 
 
-def settle(number: int, candidates: Candidates, live: Live, kept: Kept, alpha: float, beta: float) -> Tensor:
-    """Offers the candidates that ended, and takes their slots away.
-
-    Returns the log_prob [sentences, candidates] of those that go on, -inf for the others.
-    """
+def in_slots(candidates: Candidates, live: Live) -> Candidates:
+    """Only the candidates for which their sentence has a slot."""
     log_prob = candidates.log_prob
     in_slot = torch.arange(log_prob.size(1), device=log_prob.device) < live.slots[:, None]
-    log_prob = log_prob.masked_fill(~in_slot, -torch.inf)
+    return Candidates(candidates.place, candidates.token, log_prob.masked_fill(~in_slot, -torch.inf))
+
+
+def settle(number: int, candidates: Candidates, live: Live, kept: Kept, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
+    """Offers the candidates that ended, and takes their slots away.
+
+    Returns, [sentences, candidates] each, the log_prob of those that go on and the score of those that ended;
+    -inf for the others.
+    """
+    log_prob = candidates.log_prob
     finished = candidates.token == EOS
     ended = (log_prob > -torch.inf) & (finished | (live.limit == number)[:, None])
+    score = torch.full_like(log_prob, -torch.inf)
     if ended.any():
         live.slots -= ended.sum(1)
         score = log_prob / length_penalty(number, alpha)
@@ -192,8 +201,9 @@ def settle(number: int, candidates: Candidates, live: Live, kept: Kept, alpha: f
             attention_sum = live.attention_sum.view(*live.log_prob.shape, -1)
             penalty = coverage_penalty(attention_sum, live.source_mask[:, None], beta)
             score += penalty.gather(1, candidates.place)
-        kept.offer(live.sentences, number, score.masked_fill(~ended, -torch.inf), log_prob, finished)
-    return log_prob.masked_fill(ended, -torch.inf)
+        score = score.masked_fill(~ended, -torch.inf)
+        kept.offer(live.sentences, number, score, log_prob, finished)
+    return log_prob.masked_fill(ended, -torch.inf), score
 
 
 def survivors(growing: Tensor, live: Live, kept: Kept, alpha: float) -> Tensor:

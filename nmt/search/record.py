@@ -15,18 +15,26 @@ class History:
     """Back-pointers instead of copied prefixes: a step appends a small table, the end reads them backwards.
 
     Table t has an entry for every candidate of step t, all sentences in a row: its token, the entry of table
-    t - 1 that it continues, and, where attention is wanted, the attention [src_len] of the step that proposed
-    it.
+    t - 1 that it continues, its log_prob (-inf: it is none), its score if it ended (else -inf), and, where
+    attention is wanted, the attention [src_len] of the step that proposed it. Tables count from 1; the entries
+    of the first continue nothing yet.
+
+    ``ends`` has, once the search is done, for each sentence where its hypotheses end, best first: (table, entry).
     """
 
     tokens: list[Tensor] = field(default_factory=list)
     parents: list[Tensor] = field(default_factory=list)
+    log_prob: list[Tensor] = field(default_factory=list)
+    score: list[Tensor] = field(default_factory=list)
     attention: list[Tensor] = field(default_factory=list)
+    ends: list[list[tuple[int, int]]] = field(default_factory=list)
 
-    def append(self, tokens: Tensor, parents: Tensor, attention: Tensor | None) -> None:
-        """``tokens``, ``parents`` [sentences, candidates], ``attention`` [sentences, candidates, src_len]."""
+    def append(self, tokens: Tensor, parents: Tensor, log_prob: Tensor, score: Tensor, attention: Tensor | None) -> None:
+        """[sentences, candidates] each, ``attention`` [sentences, candidates, src_len]."""
         self.tokens.append(tokens.flatten())
         self.parents.append(parents.flatten())
+        self.log_prob.append(log_prob.flatten())
+        self.score.append(score.flatten())
         if attention is not None:
             self.attention.append(attention.flatten(0, 1))
 
@@ -83,6 +91,11 @@ class Kept:
     def worst(self, sentences: Tensor) -> Tensor:
         """The score to beat, [len(sentences)]; -inf while there are free places."""
         return self.score[sentences, -1]
+
+    def ends(self) -> list[list[tuple[int, int]]]:
+        """Of each sentence the (table, entry) of its hypotheses, best first."""
+        rows = zip(self.end.tolist(), self.entry.tolist(), strict=True)
+        return [[place for place in zip(*row, strict=True) if place[0]] for row in rows]
 
     def hypotheses(self, history: History, source_mask: Tensor) -> list[list[Hypothesis]]:
         """Reads the kept hypotheses out: outer list by sentence, inner list best first."""

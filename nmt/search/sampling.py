@@ -11,6 +11,7 @@ from torch import Tensor
 from nmt.errors import UserError
 from nmt.search.base import Hypothesis, Model, SearchStrategy, at_least
 from nmt.search.loop import Candidates, Step, decode
+from nmt.search.record import History
 
 
 @dataclass
@@ -42,7 +43,13 @@ class Sampling(SearchStrategy):
             raise UserError(f"`top_p` must be above 0 and at most 1, but is {self.top_p} instead")
 
     def __call__(
-        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+        self,
+        model: Model[Any, Any],
+        source: Tensor,
+        source_mask: Tensor,
+        *,
+        with_attention: bool = False,
+        history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """See ``SearchStrategy``."""
         steps = int(self.length_bounds(source_mask)[1].max()) if len(source) else 0
@@ -56,6 +63,7 @@ class Sampling(SearchStrategy):
             width=self.n_best,
             slots=self.n_best,
             with_attention=with_attention,
+            history=history,
         )
 
     def uniforms(self, source: Tensor, source_mask: Tensor, steps: int) -> Tensor:
