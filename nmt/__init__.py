@@ -26,21 +26,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nmt.errors import UsageError as UsageError
     from nmt.errors import UserError as UserError
-    from nmt.translator import TranslatedHypothesis as TranslatedHypothesis
-    from nmt.translator import Translation as Translation
+    from nmt.inspection.result import Inspection as Inspection
+    from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
+    from nmt.translation import Translation as Translation
     from nmt.translator import Translator as Translator
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for (PEP 562): `import nmt` and `nmt --help` don't wait for PyTorch.
 _PUBLIC = {
-    "TranslatedHypothesis": "nmt.translator",
-    "Translation": "nmt.translator",
+    "Inspection": "nmt.inspection.result",
+    "TranslatedHypothesis": "nmt.translation",
+    "Translation": "nmt.translation",
     "Translator": "nmt.translator",
     "UsageError": "nmt.errors",
     "UserError": "nmt.errors",
 }
-__all__ = ["TranslatedHypothesis", "Translation", "Translator", "UsageError", "UserError", "__version__"]
+__all__ = ["Inspection", "TranslatedHypothesis", "Translation", "Translator", "UsageError", "UserError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

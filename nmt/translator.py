@@ -1,57 +1,28 @@
 """Strings in, strings out: the user's door to a model, and validation's: both see the same translations."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 
 from nmt.data.batching import pad
 from nmt.errors import UserError
+from nmt.inspection.result import Inspection
+from nmt.inspection.run import run
+from nmt.inspection.tree import search_tree
 from nmt.model_directory import load_model_directory
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search.base import Hypothesis, SearchStrategy
+from nmt.search.record import History
 from nmt.tokenizer import EOS, TokenizerPair
+from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
+from nmt.translation import Translation as Translation
 
 _END_MARK = "</s>"
 _SENTENCE_ENDS = tuple(".!?…。！？।؟")
 _IDEOGRAPHIC_ENDS = tuple("。！？")  # no space follows these
-
-
-@dataclass
-class TranslatedHypothesis:
-    """One translation of a source, with its pieces.
-
-    ``log_prob`` is the sum over the pieces, ``score`` what the search ranks by; higher is better.
-    ``attention`` [tgt_len, src_len], if asked for and the model has one, has a row for each of ``pieces`` and
-    a column for each of the translation's ``source_pieces``; the end mark ``</s>`` is the last of both. A
-    hypothesis that the length limit cut (``finished`` is False) has no end mark.
-    """
-
-    text: str
-    pieces: list[str]
-    log_prob: float
-    score: float
-    finished: bool
-    attention: Tensor | None = None
-
-
-@dataclass
-class Translation:
-    """A source and its translations, best first. A blank source has the text "" and no hypotheses."""
-
-    source: str
-    source_pieces: list[str] = field(default_factory=list)
-    hypotheses: list[TranslatedHypothesis] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The best translation: one line, without a line break."""
-        return self.hypotheses[0].text if self.hypotheses else ""
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass
@@ -129,6 +100,34 @@ class Translator:
             chunks_of[chunk.line].append(chunk)
         return [self._translation(text, parts) for text, parts in zip(texts, chunks_of, strict=True)]
 
+    def inspect(self, text: str, *, search: SearchStrategy | None = None) -> Inspection:
+        """Translate a sentence, and tell how: gates and states, attention, probabilities, the tree of the search.
+
+        ``search`` takes the place of the model's own settings; ``n_best`` is how many hypotheses are kept. Raises
+        ``UserError`` if the text is blank or has more than ``max_source_length`` pieces: it is not cut into chunks.
+        """
+        (ids,) = self.tokenizers.source.encode([text])
+        if not ids or not text.strip():
+            raise UserError("the text to inspect must not be blank, but is")
+        if len(ids) > self.max_source_length:
+            raise UserError(f"the text to inspect must have at most {self.max_source_length} pieces, but has {len(ids)} instead")
+        chunk, history = _Chunk(0, ids), History()
+        self._search([chunk], search or self.search, with_attention=True, history=history)
+        best = chunk.hypotheses[0]
+        with self._evaluating():
+            source, target = (
+                torch.tensor(tokens, device=self.device) for tokens in ([*ids, EOS], best.tokens + [EOS] * best.finished)
+            )
+            activations = run(self.model, source, target)
+        translation = self._translation(text, [chunk])
+        return Inspection(
+            **vars(activations),
+            source=text,
+            source_pieces=translation.source_pieces,
+            hypotheses=translation.hypotheses,
+            tree=search_tree(history, self.tokenizers.target.pieces),
+        )
+
     def _split(self, ids: list[int]) -> list[list[int]]:
         """Chunks of at most ``max_source_length`` ids; none for a source without any."""
         pieces = self.tokenizers.source.pieces(ids)
@@ -140,16 +139,22 @@ class Translator:
             start = end
         return [*chunks, ids[start:]] if ids else []
 
-    def _search(self, chunks: list[_Chunk], search: SearchStrategy, with_attention: bool) -> None:
-        """Fill in the chunks' hypotheses; the model is left in the mode it was in."""
-        source, mask = pad([[*chunk.ids, EOS] for chunk in chunks])
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Within the block the model is in evaluation mode and computes in fp32; it is left in the mode it was in."""
         was_training = self.model.training
         self.model.eval()
         try:
             with torch.autocast(self.device.type, enabled=False):
-                found = search(self.model, source.to(self.device), mask.to(self.device), with_attention=with_attention)
+                yield
         finally:
             self.model.train(was_training)
+
+    def _search(self, chunks: list[_Chunk], search: SearchStrategy, with_attention: bool, history: History | None = None) -> None:
+        """Fill in the chunks' hypotheses."""
+        source, mask = (tensor.to(self.device) for tensor in pad([[*chunk.ids, EOS] for chunk in chunks]))
+        with self._evaluating():
+            found = search(self.model, source, mask, with_attention=with_attention, history=history)
         for chunk, hypotheses in zip(chunks, found, strict=True):
             chunk.hypotheses = hypotheses
 

@@ -21,6 +21,8 @@ ORDER = [
     "models",
     "search",
     "model_directory",
+    "translation",
+    "inspection",
     "translator",
     "evaluation",
     "training",

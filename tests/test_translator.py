@@ -63,7 +63,7 @@ class Copy(SearchStrategy):
         pass
 
     def __call__(
-        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False
+        self, model: Model[Any, Any], source: Tensor, source_mask: Tensor, *, with_attention: bool = False, history: Any = None
     ) -> list[list[Hypothesis]]:
         rows = [row[mask].tolist() for row, mask in zip(source, source_mask, strict=True)]
         assert all(row[-1] == EOS for row in rows)
@@ -152,7 +152,7 @@ def test_any_text_gives_one_line(normalization: Normalization, byte_fallback: bo
 def test_line_breaks_that_a_model_writes_become_spaces() -> None:
     @dataclass
     class BreakLines(Copy):
-        def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+        def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
             pieces = ["a", "<0x0A>", "<0x0D>", "b"]
             return [[Hypothesis([vocabulary.index(piece) for piece in pieces], -1.0, -1.0)]]
 
@@ -186,7 +186,7 @@ def test_the_translations_of_chunks_are_joined_by_spaces_and_their_scores_add_up
 def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
     @dataclass
     class CutTheLongest(Copy):
-        def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+        def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
             found = super().__call__(*arguments)
             found[0][0].finished = False
             return found
@@ -200,7 +200,7 @@ def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
 def test_of_a_source_in_chunks_the_second_best_is_that_of_every_chunk_that_has_one() -> None:
     @dataclass
     class TwoOfTheLongest(Copy):
-        def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+        def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
             (longest, *others) = super().__call__(*arguments)
             return [[*longest, Hypothesis(longest[0].tokens[:2], -9.0, -9.0)], *others]
 
@@ -326,7 +326,7 @@ def test_translating_amid_training_is_without_dropout_and_leaves_the_model_train
 
 @dataclass
 class Failing(Copy):
-    def __call__(self, *arguments: Any, with_attention: bool = False) -> list[list[Hypothesis]]:
+    def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
         raise ZeroDivisionError
 
 

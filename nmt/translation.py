@@ -1,0 +1,40 @@
+"""A translation as a value: what ``nmt.translator`` gives and others show, score or serve."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass
+class TranslatedHypothesis:
+    """One translation of a source, with its pieces.
+
+    ``log_prob`` is the sum over the pieces, ``score`` what the search ranks by; higher is better.
+    ``attention`` [tgt_len, src_len], if asked for and the model has one, has a row for each of ``pieces`` and
+    a column for each of the translation's ``source_pieces``; the end mark ``</s>`` is the last of both. A
+    hypothesis that the length limit cut (``finished`` is False) has no end mark.
+    """
+
+    text: str
+    pieces: list[str]
+    log_prob: float
+    score: float
+    finished: bool
+    attention: Tensor | None = None
+
+
+@dataclass
+class Translation:
+    """A source and its translations, best first. A blank source has the text "" and no hypotheses."""
+
+    source: str
+    source_pieces: list[str] = field(default_factory=list)
+    hypotheses: list[TranslatedHypothesis] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The best translation: one line, without a line break."""
+        return self.hypotheses[0].text if self.hypotheses else ""
+
+    def __str__(self) -> str:
+        return self.text
