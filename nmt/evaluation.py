@@ -127,6 +127,11 @@ def tokenizer_for(language: str) -> str:
     return _TOKENIZERS.get(language.replace("_", "-").split("-")[0].lower(), BLEU.TOKENIZER_DEFAULT)
 
 
+def is_unspaced(language: str) -> bool:
+    """Whether words of the language stand together, so that spaces do not count them; known of Chinese and Japanese."""
+    return tokenizer_for(language) in _UNSPACED
+
+
 def score(
     hypotheses: Sequence[str],
     references: Sequence[str],

@@ -24,6 +24,7 @@ ORDER = [
     "translator",
     "evaluation",
     "training",
+    "comparison",
     "config",
     "cli",
     "__main__",

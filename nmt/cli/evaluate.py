@@ -26,18 +26,18 @@ def run(arguments: Sequence[str]) -> int:
     model = load_model_directory(chosen.model)
     settings = settings_for(model, chosen.settings, files)
     translator = translator_of(model, settings)
-    test_set = read_test_set(settings, files, model.languages[1])
+    sources, references = read_test_set(settings, files, model.languages[1])
 
-    print(f"translating {len(test_set.sources)} sentences on {translator.device}", file=sys.stderr)
+    print(f"translating {len(sources)} sentences on {translator.device}", file=sys.stderr)
     start = time.monotonic()
     with output(chosen.output) as file:
-        hypotheses = [str(translation) for translation in translator.translate(test_set.sources, batch_size=settings.batch_size)]
+        hypotheses = [str(translation) for translation in translator.translate(sources, batch_size=settings.batch_size)]
         if chosen.output is not None:
             file.write("".join(f"{hypothesis}\n" for hypothesis in hypotheses).encode())
     print(f"translated in {time.monotonic() - start:.1f} seconds", file=sys.stderr)
     scores = score(
         hypotheses,
-        test_set.references,
+        references,
         tokenize=settings.tokenize,
         target_language=model.languages[1],
         lowercase=settings.lowercase,

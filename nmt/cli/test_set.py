@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nmt.cli.compose import to_settings
@@ -24,14 +23,6 @@ settings:
   lowercase=true   ignore case in BLEU and chrF
   search, batch_size, device, num_threads: see nmt translate --help
 """
-
-
-@dataclass(frozen=True)
-class TestSet:
-    """Sentences and their translations, line by line; blank ones stay."""
-
-    sources: list[str]
-    references: list[str]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,17 +53,20 @@ def settings_for(model: LoadedModel, overrides: Sequence[str], files: tuple[Path
     return to_settings(config, EvaluateConfig)
 
 
-def read_test_set(settings: EvaluateConfig, files: tuple[Path, Path] | None, target_language: str) -> TestSet:
-    """Read it, and see to it that it can be scored: a tokeniser that is missing shows now, not after the work."""
+def read_test_set(settings: EvaluateConfig, files: tuple[Path, Path] | None, target_language: str) -> tuple[list[str], list[str]]:
+    """Sources and references, line by line; blank ones stay.
+
+    Also tries whether they can be scored: a tokeniser that is missing shows now, not after the work.
+    """
     if files is not None:
         pairs = list(read_parallel(*files))
-        found = TestSet([source for source, _ in pairs], [reference for _, reference in pairs])
+        sources, references = [source for source, _ in pairs], [reference for _, reference in pairs]
     else:
         data = settings.data
         assert data is not None
         names = {"train": data.train, "validation": data.validation, "test": data.test}
-        split = load_pairs(data, names.get(settings.split, settings.split), keep_blank=True)
-        found = TestSet(split.sources(), split.targets())
-    first = found.references[:1]
+        found = load_pairs(data, names.get(settings.split, settings.split), keep_blank=True)
+        sources, references = found.sources(), found.targets()
+    first = references[:1]
     count(first, first, tokenize=settings.tokenize, target_language=target_language, lowercase=settings.lowercase)
-    return found
+    return sources, references
