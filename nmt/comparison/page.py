@@ -68,7 +68,7 @@ def _training(comparison: Comparison) -> list[Html]:
                 "minutes of training",
                 "BLEU of each run on its own validation set, by time, of which every step is taken to have had an equal share.",
             ),
-            (by_steps, "steps", "The same by steps."),
+            (by_steps, "steps", "BLEU of each run on its own validation set, by steps."),
         )
         if any(line.points for line in lines)
     ]

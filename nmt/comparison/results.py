@@ -123,8 +123,8 @@ class Comparison:
             " difference is by chance.",
             "tokens/s: target tokens in training, the median of what the run reported. time: that of training, validations"
             " included. steps, best: the last step, and that of the best validation.",
-            f"sentences/s: the whole test set, {len(self.test_set.sources):,} sentences, after a batch to warm up;"
-            f" {conditions.device}, {threads}, batch_size {conditions.batch_size}.",
+            f"sentences/s: the whole test set, {len(self.test_set.sources):,} sentences, once, after a batch to warm up;"
+            f" {conditions.device}, {threads}, batch_size {conditions.batch_size}. Means little if the machine had other work.",
             *(f"search of {one.system.run.name}: {_told(one.system.search)}" for one in self.results),
         ]
 

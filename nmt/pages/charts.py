@@ -30,7 +30,7 @@ PALETTE_STYLE = f"""{_palette(_LIGHT)}
 _WIDTH, _HEIGHT = 480, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 26, 10, 44  # margins
 _ROW = 44  # pixels for a dot with its name
-_LONGEST = 60  # characters of a name within a chart
+_LONGEST = 46  # characters of a name within a chart
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _STYLE = """
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 3rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word }
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 .75rem }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
@@ -26,7 +26,8 @@ code { font-size: .875em }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
 th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th { font-weight: 600; vertical-align: bottom } th:first-child { text-align: left; padding-left: 0 }
+th { font-weight: 600; vertical-align: bottom }
+th:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 9rem; max-width: 20rem }
 figure { margin: 0; min-width: 0 }
 .side-by-side { display: grid; gap: 1.5rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
 svg { display: block } .chart { width: 100%; max-width: 36rem; height: auto }
