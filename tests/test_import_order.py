@@ -26,6 +26,7 @@ ORDER = [
     "translator",
     "evaluation",
     "training",
+    "comparison",
     "config",
     "cli",
     "__main__",

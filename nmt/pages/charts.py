@@ -28,9 +28,9 @@ PALETTE_STYLE = f"""{_palette(_LIGHT)}
 """  # the wide transparent stroke of a dot is where the pointer finds it
 
 _WIDTH, _HEIGHT = 480, 290
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 44  # margins
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 26, 10, 44  # margins
 _ROW = 44  # pixels for a dot with its name
-_LONGEST = 60  # characters of a name within a chart
+_LONGEST = 46  # characters of a name within a chart
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def interval_chart(intervals: Sequence[Interval], x_label: str) -> Html:
     """A dot a row, on the line from its ``low`` to its ``high``, its name above it."""
     height = _TOP + _ROW * len(intervals) + _BOTTOM
     bounds = [bound for one in intervals for bound in (one.low, one.value, one.high)]
-    across = number_axis(bounds, _RIGHT + 8, _WIDTH - _RIGHT - 8)
+    across = number_axis(bounds, _RIGHT, _WIDTH - _RIGHT)
     return _drawing(
         x_label,
         height,
@@ -111,7 +111,7 @@ def _dot(interval: Interval, number: int, across: Axis) -> Html:
     return element(
         "g",
         _look(number),
-        element("text", {"x": _RIGHT + 8, "y": y - 14}, shown),
+        element("text", {"x": _RIGHT, "y": y - 14}, shown),
         element("line", {"x1": low, "x2": high, "y1": y, "y2": y}),
         element("circle", {"cx": value, "cy": y, "r": 5}, _tooltip(told)),
     )

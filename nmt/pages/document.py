@@ -16,7 +16,7 @@ _STYLE = """
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 3rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word }
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem }
 h2 { font-size: 1.2rem; margin: 2.25rem 0 .75rem }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
@@ -24,9 +24,10 @@ p { max-width: 48rem }
 .soft, figcaption { color: var(--soft); font-size: .875rem }
 code { font-size: .875em }
 .scroll { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .35rem .75rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th { font-weight: 600; vertical-align: bottom } th:first-child { text-align: left; padding-left: 0 }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
+th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+th { font-weight: 600; vertical-align: bottom }
+th:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 9rem; max-width: 20rem }
 figure { margin: 0; min-width: 0 }
 .side-by-side { display: grid; gap: 1.5rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
 svg { display: block } .chart { width: 100%; max-width: 36rem; height: auto }
@@ -35,6 +36,10 @@ svg text { fill: var(--ink); font: 12px system-ui, sans-serif } svg .soft { fill
 .grid { stroke: var(--line) } .axis { stroke: var(--soft) }
 .legend { display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin: 0 0 .5rem; padding: 0; list-style: none; font-size: .875rem }
 .legend svg { display: inline-block; vertical-align: middle; margin-right: .4rem }
+dl { display: grid; grid-template-columns: fit-content(14rem) 1fr; gap: 0 1rem; margin: .75rem 0; padding: .5rem .75rem;
+  background: var(--panel) }
+dt { color: var(--soft); min-width: 0 } dd { margin: 0; min-width: 0 }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr } dd { margin-bottom: .25rem } }
 summary { cursor: pointer; padding: .25rem 0 }
 """
 
@@ -78,6 +83,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:
     ]
     head = element("thead", None, element("tr", None, *columns))
     return scrolling(element("table", None, head, element("tbody", None, *lines)))
+
+
+def labelled(items: Sequence[tuple[str, str]]) -> Html:
+    """Texts of any length, each with its label: beside it where there is room, else above it."""
+    pairs = [together(element("dt", None, label), element("dd", None, content)) for label, content in items]
+    return element("dl", None, *pairs)
 
 
 def scrolling(*content: str) -> Html:
