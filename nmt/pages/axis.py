@@ -7,17 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps the numbers from ``low`` to ``high`` onto the pixels from ``start`` to ``end``; ``ticks`` are (number, its name)."""
+    """Maps the numbers from ``low`` to ``high`` onto the pixels from ``start`` to ``end``; ``ticks`` are (number, its name).
+
+    Where it is ``logarithmic``, equal factors have equal widths.
+    """
 
     low: float
     high: float
     start: float
     end: float
     ticks: Sequence[tuple[float, str]]
+    logarithmic: bool = False
 
     def pixel(self, number: float) -> float:
         """Where ``number`` stands."""
-        return self.start + (number - self.low) / (self.high - self.low) * (self.end - self.start)
+        low, here, high = (math.log10(x) if self.logarithmic else x for x in (self.low, number, self.high))
+        return self.start + (here - low) / (high - low) * (self.end - self.start)
 
 
 def number_axis(numbers: Iterable[float], start: float, end: float) -> Axis:
@@ -35,9 +40,25 @@ def number_axis(numbers: Iterable[float], start: float, end: float) -> Axis:
     return Axis(low, high, start, end, [(tick, f"{tick + 0.0:,.{decimals}f}") for tick in ticks])
 
 
+def power_axis(numbers: Iterable[float], start: float, end: float) -> Axis:
+    """A logarithmic axis from a power of ten to another that holds all ``numbers``, which are above 0; at most 8 of the powers
+    are named.
+    """
+    known = list(numbers) or [1.0]
+    low, high = math.floor(math.log10(min(known)) + 1e-9), math.ceil(math.log10(max(known)) - 1e-9)
+    low -= low == high
+    ticks = [(10.0**power, _power_name(power)) for power in range(high, low - 1, -math.ceil((high - low + 1) / 8))]
+    return Axis(10.0**low, 10.0**high, start, end, ticks, logarithmic=True)
+
+
 def name_axis(names: Sequence[str], start: float, end: float) -> Axis:
     """An axis on which the number i, from 0, is called ``names[i]``."""
     return Axis(-0.5, max(len(names), 1) - 0.5, start, end, list(enumerate(names)))
+
+
+def _power_name(power: int) -> str:
+    signs = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return f"{10.0**power:,g}" if -4 <= power <= 4 else "10" + str(power).translate(signs)
 
 
 def round_step(width: float) -> float:

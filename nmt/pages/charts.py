@@ -6,7 +6,7 @@ A pointer that rests on a dot is told its numbers.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nmt.pages.axis import Axis, name_axis, number_axis
+from nmt.pages.axis import Axis, name_axis, number_axis, power_axis
 from nmt.pages.html import Attributes, Html, element, together
 
 # For light and for dark paper. Any two are at least 19 apart in CIELAB to normal sight and as Machado et al. 2009 ('A
@@ -24,6 +24,8 @@ def _palette(colours: Sequence[str]) -> str:
 PALETTE_STYLE = f"""{_palette(_LIGHT)}
 @media (prefers-color-scheme: dark) {{ {_palette(_DARK)} }}
 .series path, .series line {{ fill: none; stroke: var(--series); stroke-width: 2 }}
+.series rect {{ fill: var(--series) }} .series .empty {{ fill: var(--panel) }}
+.series .band {{ fill: var(--series); stroke: none; opacity: .15 }}
 .series circle {{ fill: var(--series); stroke: transparent; stroke-width: 12 }}
 """  # the wide transparent stroke of a dot is where the pointer finds it
 
@@ -35,10 +37,13 @@ _LONGEST = 46  # characters of a name within a chart
 
 @dataclass(frozen=True)
 class Series:
-    """A named line through ``points`` (x, y), which come in the order of x."""
+    """A named line through ``points`` (x, y), which come in the order of x; ``band``, if there is one, has an interval of y
+    for each of them.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
+    band: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,17 @@ class Interval:
     high: float
 
 
-def line_chart(series: Sequence[Series], x_label: str, y_label: str, *, x_names: Sequence[str] = ()) -> Html:
-    """Lines in one frame, with a legend above it. With ``x_names`` the x of a point counts these names from 0."""
+def line_chart(
+    series: Sequence[Series], x_label: str, y_label: str, *, x_names: Sequence[str] = (), logarithmic: bool = False
+) -> Html:
+    """Lines in one frame, with a legend above it. With ``x_names`` the x of a point counts these names from 0; with
+    ``logarithmic`` the y, which must be above 0, go up by powers of ten.
+    """
     points = [point for one in series for point in one.points]
+    heights = [y for _, y in points] + [bound for one in series for bounds in one.band for bound in bounds]
     left_to_right = (_LEFT, _WIDTH - _RIGHT)
     across = name_axis(x_names, *left_to_right) if x_names else number_axis([x for x, _ in points], *left_to_right)
-    upwards = number_axis([y for _, y in points], _HEIGHT - _BOTTOM, _TOP)
+    upwards = (power_axis if logarithmic else number_axis)(heights, _HEIGHT - _BOTTOM, _TOP)
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     y_title: Attributes = {"x": 14, "y": middle, "text-anchor": "middle", "transform": f"rotate(-90 14 {middle:g})"}
     drawing = _drawing(
@@ -67,7 +77,7 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str, *, x_names:
         element("text", y_title, y_label),
         *(_line(one, number, across, upwards, x_names) for number, one in enumerate(series)),
     )
-    return together(_legend([one.name for one in series]), drawing)
+    return together(legend([one.name for one in series]), drawing)
 
 
 def interval_chart(intervals: Sequence[Interval], x_label: str) -> Html:
@@ -91,16 +101,31 @@ def _drawing(description: str, height: float, *content: str) -> Html:
 
 def _line(series: Series, number: int, across: Axis, upwards: Axis, x_names: Sequence[str]) -> Html:
     places = [(across.pixel(x), upwards.pixel(y)) for x, y in series.points]
-    path = "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""
+    written = ".3g" if upwards.logarithmic else ",.2f"
     dots = [
-        element("circle", {"cx": place[0], "cy": place[1], "r": 3}, _tooltip(_told(series.name, x, y, x_names)))
+        element("circle", {"cx": place[0], "cy": place[1], "r": 3}, _tooltip(_told(series.name, x, format(y, written), x_names)))
         for place, (x, y) in zip(places, series.points, strict=True)
     ]
-    return element("g", _look(number), element("path", {"d": path, "stroke-dasharray": _dashes(number)}), *dots)
+    line = element("path", {"d": _path(places), "stroke-dasharray": dashes(number)})
+    return element("g", look(number), _band(series, across, upwards), line, *dots)
 
 
-def _told(name: str, x: float, y: float, x_names: Sequence[str]) -> str:
-    return f"{name}: {y:,.2f} at {x_names[round(x)] if x_names else f'{x:,.1f}'}"
+def _band(series: Series, across: Axis, upwards: Axis) -> Html:
+    """The area between the lower and the upper bounds: along the lower ones and back along the upper ones."""
+    if not series.band:
+        return Html()
+    x = [across.pixel(place) for place, _ in series.points]
+    lower, upper = ([upwards.pixel(bound) for bound in bounds] for bounds in zip(*series.band, strict=True))
+    around = [*zip(x, lower, strict=True), *reversed(list(zip(x, upper, strict=True)))]
+    return element("path", {"class": "band", "d": f"{_path(around)}Z"})
+
+
+def _path(places: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""
+
+
+def _told(name: str, x: float, y: str, x_names: Sequence[str]) -> str:
+    return f"{name}: {y} at {x_names[round(x)] if x_names else f'{x:,.1f}'}"
 
 
 def _dot(interval: Interval, number: int, across: Axis) -> Html:
@@ -110,7 +135,7 @@ def _dot(interval: Interval, number: int, across: Axis) -> Html:
     shown = interval.name if len(interval.name) <= _LONGEST else f"{interval.name[: _LONGEST - 1]}…"
     return element(
         "g",
-        _look(number),
+        look(number),
         element("text", {"x": _RIGHT, "y": y - 14}, shown),
         element("line", {"x1": low, "x2": high, "y1": y, "y2": y}),
         element("circle", {"cx": value, "cy": y, "r": 5}, _tooltip(told)),
@@ -141,20 +166,23 @@ def _upright(x: float, height: float, kind: str) -> Html:
     return element("line", {"class": kind, "x1": x, "x2": x, "y1": _TOP, "y2": height - _BOTTOM})
 
 
-def _legend(names: Sequence[str]) -> Html:
+def legend(names: Sequence[str]) -> Html:
+    """The names of series, each beside a stroke that looks as its line does."""
     items = []
     for number, name in enumerate(names):
-        stroke = element("line", {"x1": 0, "x2": 28, "y1": 5, "y2": 5, "stroke-dasharray": _dashes(number)})
-        key = element("svg", {"width": 28, "height": 10, "aria-hidden": "true"}, element("g", _look(number), stroke))
+        stroke = element("line", {"x1": 0, "x2": 28, "y1": 5, "y2": 5, "stroke-dasharray": dashes(number)})
+        key = element("svg", {"width": 28, "height": 10, "aria-hidden": "true"}, element("g", look(number), stroke))
         items.append(element("li", None, key, name))
     return element("ul", {"class": "legend"}, *items)
 
 
-def _look(number: int) -> Attributes:
+def look(number: int) -> Attributes:
+    """The colour of the series with this number: attributes of the ``g`` around its path, lines, circles or bars."""
     return {"class": f"series series-{number % len(_LIGHT)}"}
 
 
-def _dashes(number: int) -> str:
+def dashes(number: int) -> str:
+    """The ``stroke-dasharray`` of the series with this number."""
     return _DASHES[number // len(_LIGHT) % len(_DASHES)]
 
 

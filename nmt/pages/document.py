@@ -30,6 +30,7 @@ th { font-weight: 600; vertical-align: bottom }
 th:first-child { text-align: left; padding-left: 0; white-space: normal; min-width: 9rem; max-width: 20rem }
 figure { margin: 0; min-width: 0 }
 .side-by-side { display: grid; gap: 1.5rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)) }
+.flowing { display: flex; flex-wrap: wrap; gap: .5rem 3rem } .flowing > * { max-width: 100%; min-width: 0 }
 svg { display: block } .chart { width: 100%; max-width: 36rem; height: auto }
 svg text { fill: var(--ink); font: 12px system-ui, sans-serif } svg .soft { fill: var(--soft); font-size: 12px }
 @media (max-width: 30rem) { .chart text, .chart .soft { font-size: 15px } }
@@ -72,6 +73,11 @@ def figure(caption: str, *content: str) -> Html:
 def side_by_side(*content: str) -> Html:
     """Figures in columns where there is room for them, else one below the other."""
     return element("div", {"class": "side-by-side"}, *content)
+
+
+def flowing(*content: str) -> Html:
+    """Figures beside each other, as many as fit, each as wide as it is."""
+    return element("div", {"class": "flowing"}, *content)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Html:

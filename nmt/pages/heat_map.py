@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy
 
 from nmt.pages.html import Attributes, Html, element, together
+from nmt.pages.text import shortened, text_width
 
 # Nine points of viridis (Smith and van der Walt 2015): even steps of the number are even steps to the eye, in grey too.
 _VIRIDIS = (
@@ -23,7 +24,6 @@ _VIRIDIS = (
 )
 _COLOURS = 256
 _CELL = 20  # pixels of a cell whose row or column is named
-_CHARACTER = 8  # pixels that a character of a name takes at most
 _LONGEST = 24  # characters of a name that are shown
 
 
@@ -46,20 +46,30 @@ def heat_map(
     assert len(row_names) in (0, rows) and len(column_names) in (0, columns), "a name for each or for none"
     left, top = _room(row_names), _room(column_names)
     size = {"width": left + columns * cell + 4, "height": top + rows * cell + 4}
-    address = data_uri(encode_png(colour_numbers(values, low, high), palette()))
-    look = {"preserveAspectRatio": "none", "style": "image-rendering: pixelated"}
-    box = {"x": left, "y": top, "width": columns * cell, "height": rows * cell}
-    picture = element("image", {"href": address, **look, **box})
+    drawn = picture(values, low, high, {"x": left, "y": top, "width": columns * cell, "height": rows * cell})
     row_texts = [
         element("text", {"x": left - 5, "y": top + (row + 0.5) * cell + 4, "text-anchor": "end"}, *_name(name))
         for row, name in enumerate(row_names)
     ]
-    column_texts = []
-    for column, name in enumerate(column_names):
-        x = left + (column + 0.5) * cell + 4
-        place: Attributes = {"x": x, "y": top - 5, "transform": f"rotate(-90 {x:g} {top - 5:g})"}
-        column_texts.append(element("text", place, *_name(name)))
-    return element("svg", {**size, "role": "img", "aria-label": description}, picture, *row_texts, *column_texts)
+    texts = column_texts(column_names, [left + (column + 0.5) * cell for column in range(columns)], top - 5)
+    return element("svg", {**size, "role": "img", "aria-label": description}, drawn, *row_texts, *texts)
+
+
+def picture(values: "numpy.ndarray", low: float, high: float, box: Attributes) -> Html:
+    """The colours alone, stretched to ``box``: the ``x``, ``y``, ``width`` and ``height`` of an SVG image."""
+    address = data_uri(encode_png(colour_numbers(values, low, high), palette()))
+    look: Attributes = {"preserveAspectRatio": "none", "style": "image-rendering: pixelated"}
+    return element("image", {"href": address, **look, **box})
+
+
+def column_texts(names: Sequence[str], places: Sequence[float], y: float, *, below: bool = False) -> list[Html]:
+    """Names that stand upright, read from below: each ends at height ``y`` with ``below``, else begins there."""
+    texts = []
+    for name, middle in zip(names, places, strict=False):
+        x = middle + 4
+        place: Attributes = {"x": x, "y": y, "transform": f"rotate(-90 {x:g} {y:g})", "text-anchor": "end" if below else "start"}
+        texts.append(element("text", place, *_name(name)))
+    return texts
 
 
 def colour_bar(low: float, high: float) -> Html:
@@ -111,9 +121,10 @@ def _ramp() -> "numpy.ndarray":
 
 def _room(names: Sequence[str]) -> int:
     """Pixels that the longest of the names takes."""
-    return max((min(len(name), _LONGEST) for name in names), default=0) * _CHARACTER + 8
+    return max((text_width(shortened(name, _LONGEST)) for name in names), default=0) + 8
 
 
 def _name(name: str) -> tuple[str, ...]:
     """A name, cut if it is long, with all of it for the pointer that rests there."""
-    return (name,) if len(name) <= _LONGEST else (f"{name[: _LONGEST - 1]}…", element("title", None, name))
+    short = shortened(name, _LONGEST)
+    return (name,) if short == name else (short, element("title", None, name))

@@ -1,0 +1,132 @@
+"""An inspection as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from nmt.inspection import words
+from nmt.inspection.layout import shown, shown_piece, sorted_units
+from nmt.inspection.result import Inspection
+from nmt.inspection.tree_drawing import TREE_STYLE, draw_tree
+from nmt.pages.bars import Bar, bar_chart
+from nmt.pages.charts import legend
+from nmt.pages.document import figure, flowing, labelled, page, scrolling, section, table
+from nmt.pages.heat_map import colour_bar, heat_map
+from nmt.pages.html import Html, element
+from nmt.pages.tracks import Heat, Lines, tracks
+
+
+def inspection_page(inspection: Inspection, about: Sequence[tuple[str, str]] = ()) -> str:
+    """The whole document. ``about`` are further facts, such as the model's name, each with its label."""
+    best = inspection.hypotheses[0]
+    return page(
+        "Inside a translation",
+        element("style", None, Html(TREE_STYLE)),
+        labelled([("source", inspection.source), ("translation", best.text), *about]),
+        section("Translations", _said(words.TRANSLATIONS), _translations(inspection)),
+        section("Probability of each piece", _said(words.PROBABILITIES), _probabilities(inspection)),
+        section("Attention", *_attention(inspection)),
+        *_gates(inspection),
+        section("The search", _said(words.TREE), figure(_tree_caption(inspection), draw_tree(inspection.tree))),
+    )
+
+
+def gate_maps(inspection: Inspection) -> int:
+    """How many heat maps of gates there are."""
+    encoder = len(gate_names(inspection.encoder_gates)) * inspection.encoder_states.shape[0] * len(inspection.directions)
+    return encoder + len(gate_names(inspection.decoder_gates)) * inspection.decoder_states.shape[0]
+
+
+def gate_names(gates: dict[str, Tensor]) -> list[str]:
+    """Those that are gates, and open or shut: not the candidate."""
+    return [name for name in gates if name in words.GATES]
+
+
+def _said(sentence: str) -> Html:
+    return element("p", None, sentence)
+
+
+def _translations(inspection: Inspection) -> Html:
+    rows = []
+    for rank, one in enumerate(inspection.hypotheses, start=1):
+        cut = "" if one.finished else " (cut at the length limit)"
+        rows.append([f"{rank}. {one.text}{cut}", f"{one.score:.3f}", f"{one.log_prob:.3f}"])
+    return table(["translation", "score", "log-probability"], rows)
+
+
+def _probabilities(inspection: Inspection) -> Html:
+    bars = []
+    for piece, log_prob in zip(inspection.target_pieces, inspection.token_log_probs.tolist(), strict=True):
+        probability = math.exp(log_prob)
+        told = f"{piece}: probability {probability:.4f}, logarithm {log_prob:.3f}"
+        bars.append(Bar(shown_piece(piece), probability, f"{probability:.3f}", told))
+    total = sum(inspection.token_log_probs.tolist())
+    return figure(f"The logarithms add up to {total:.3f}.", bar_chart(bars, 1.0, "probability of each piece"))
+
+
+def _attention(inspection: Inspection) -> list[Html]:
+    if inspection.attention is None:
+        return [_said(words.NO_ATTENTION)]
+    drawing = heat_map(
+        inspection.attention.numpy(),
+        0,
+        1,
+        row_names=shown(inspection.target_pieces),
+        column_names=shown(inspection.source_pieces),
+        cell=24,
+        description="attention of each target piece to each source piece",
+    )
+    return [_said(words.ATTENTION), colour_bar(0, 1), figure("Rows: the translation. Columns: the source.", drawing)]
+
+
+def _gates(inspection: Inspection) -> list[Html]:
+    encoder, decoder = gate_names(inspection.encoder_gates), gate_names(inspection.decoder_gates)
+    if not encoder and not decoder:
+        return [section("Gates", _said(words.NO_GATES))]
+    maps = gate_maps(inspection)
+    meanings = element("ul", None, *(element("li", None, f"{words.GATES[name]}.") for name in encoder or decoder))
+    reading = [
+        _panel(
+            f"Layer {layer + 1}, {direction}",
+            inspection.source_pieces,
+            {name: inspection.encoder_gates[name][layer, place] for name in encoder},
+            maps,
+        )
+        for layer in range(inspection.encoder_states.shape[0])
+        for place, direction in enumerate(inspection.directions)
+    ]
+    writing = [
+        _panel(
+            f"Layer {layer + 1}",
+            inspection.target_pieces,
+            {name: inspection.decoder_gates[name][layer] for name in decoder},
+            maps,
+        )
+        for layer in range(inspection.decoder_states.shape[0])
+    ]
+    return [
+        section("Gates", meanings, _said(words.GATES_SEEN), colour_bar(0, 1)),
+        section("Gates of the encoder", _said(words.ENCODER), flowing(*reading)),
+        section("Gates of the decoder", _said(words.DECODER), flowing(*writing)),
+    ]
+
+
+def _panel(title: str, pieces: Sequence[str], gates: dict[str, Tensor], maps: int) -> Html:
+    """One layer in one direction: gates [length, hidden], their means above their units."""
+    means = Lines("mean of each gate", [(words.SHORT[name], values.mean(dim=1).numpy()) for name, values in gates.items()])
+    heats = []
+    for name, values in gates.items():
+        units, hidden = sorted_units(values, maps), values.shape[1]
+        told = f"{hidden} units" if len(units) == hidden else f"{len(units)} of {hidden} units"
+        heats.append(Heat(f"{words.SHORT[name]}, {told}", units, height=max(64, len(units))))
+    drawing = tracks(shown(pieces), [means, *heats], f"gates of {title}")
+    names = [words.SHORT[name] for name in gates]
+    return element("div", None, element("h3", None, title), legend(names), scrolling(drawing))
+
+
+def _tree_caption(inspection: Inspection) -> str:
+    pruned = sum(node.pruned for node in inspection.tree)
+    return f"{len(inspection.tree) - 1:,} pieces were considered, {pruned:,} of them given up."
