@@ -1,14 +1,14 @@
-"""How things are drawn, on the page and in the picture alike: pieces, the rows of the tree, the units of a heat map."""
+"""How things are drawn, on the page and in the picture alike: pieces, and the units of a heat map."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 
 import numpy
 from torch import Tensor
 
-from nmt.inspection.tree import Node
+from nmt.inspection import words
+from nmt.inspection.result import Inspection
 
 UNITS = 128  # rows of a heat map at most, and
 CELLS = 400_000  # pixels of all heat maps together: a page's pictures stay below a megabyte
@@ -24,54 +24,15 @@ def shown(pieces: Sequence[str]) -> list[str]:
     return list(map(shown_piece, pieces))
 
 
-def tree_rows(tree: Sequence[Node]) -> list[int]:
-    """The row of each node, from 0, in a drawing whose columns are the steps.
-
-    The best hypothesis goes straight along row 0. A branch stays in one row, the nearest to where it springs from that is free
-    as far as it goes, so that a row serves many branches that are pruned one after the other.
-    """
-    children: list[list[int]] = [[] for _ in tree]
-    for number, node in enumerate(tree):
-        if node.parent is not None:
-            children[node.parent].append(number)
-    best = _best_below(tree)
-    rows = [0] * len(tree)
-    taken: set[tuple[int, int]] = set()  # (row, step)
-    waiting = [0]
-    while waiting:
-        # branches that lead to the better hypotheses choose first, then those that spring earlier and are likelier
-        first = min(waiting, key=lambda number: (best[number], tree[number].step, -tree[number].log_prob))
-        waiting.remove(first)
-        chain = [first]
-        while children[chain[-1]]:
-            on, *others = sorted(children[chain[-1]], key=lambda number: (best[number], -tree[number].log_prob))
-            waiting += others
-            chain.append(on)
-        steps = [tree[number].step for number in chain]
-        parent = tree[first].parent
-        row = _nearest_free(taken, steps, 0 if parent is None else rows[parent])
-        taken.update((row, step) for step in steps)
-        for number in chain:
-            rows[number] = row
-    return rows
+def gate_maps(inspection: Inspection) -> int:
+    """How many heat maps of gates there are."""
+    encoder = len(gate_names(inspection.encoder_gates)) * inspection.encoder_states.shape[0] * len(inspection.directions)
+    return encoder + len(gate_names(inspection.decoder_gates)) * inspection.decoder_states.shape[0]
 
 
-def _best_below(tree: Sequence[Node]) -> list[float]:
-    """For each node the rank of the best hypothesis that goes through it."""
-    best = [float("inf") if node.rank is None else node.rank for node in tree]
-    for number in range(len(tree) - 1, 0, -1):
-        parent = tree[number].parent
-        assert parent is not None
-        best[parent] = min(best[parent], best[number])
-    return best
-
-
-def _nearest_free(taken: set[tuple[int, int]], steps: Sequence[int], wanted: int) -> int:
-    for away in count():
-        for row in {wanted + away, wanted - away}:
-            if row >= 0 and not any((row, step) in taken for step in steps):
-                return row
-    raise AssertionError("there always is a row further down")
+def gate_names(gates: dict[str, Tensor]) -> list[str]:
+    """Those that are gates, and open or shut: not the candidate."""
+    return [name for name in gates if name in words.GATES]
 
 
 def sorted_units(values: Tensor, maps: int) -> numpy.ndarray:

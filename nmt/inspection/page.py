@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from nmt.inspection import words
-from nmt.inspection.layout import shown, shown_piece, sorted_units
+from nmt.inspection.layout import gate_maps, gate_names, shown, shown_piece, sorted_units
 from nmt.inspection.result import Inspection
 from nmt.inspection.tree_drawing import TREE_STYLE, draw_tree
 from nmt.pages.bars import Bar, bar_chart
@@ -32,17 +32,6 @@ def inspection_page(inspection: Inspection, about: Sequence[tuple[str, str]] = (
         *_gates(inspection),
         section("The search", _said(words.TREE), figure(_tree_caption(inspection), draw_tree(inspection.tree))),
     )
-
-
-def gate_maps(inspection: Inspection) -> int:
-    """How many heat maps of gates there are."""
-    encoder = len(gate_names(inspection.encoder_gates)) * inspection.encoder_states.shape[0] * len(inspection.directions)
-    return encoder + len(gate_names(inspection.decoder_gates)) * inspection.decoder_states.shape[0]
-
-
-def gate_names(gates: dict[str, Tensor]) -> list[str]:
-    """Those that are gates, and open or shut: not the candidate."""
-    return [name for name in gates if name in words.GATES]
 
 
 def _said(sentence: str) -> Html:
