@@ -85,6 +85,8 @@ def test_translating_does_not_load_what_training_needs() -> None:
     command = modules_after("import nmt.cli.translate, nmt.cli.lines")
     assert "nmt.translator" in command
     assert not any(name.startswith(("nmt.training", "datasets", "tensorboard", "pyarrow", "sacrebleu")) for name in command)
+    inspection = modules_after("import nmt.cli.inspect")
+    assert not any(name.startswith(("nmt.training", "datasets", "tensorboard", "pyarrow", "matplotlib")) for name in inspection)
     python = modules_after("from nmt import Translator")
     assert not any(name.startswith(("nmt.training", "datasets", "tensorboard", "hydra", "omegaconf")) for name in python)
 

@@ -16,11 +16,12 @@ usage: nmt COMMAND …
   nmt translate   translate text                    nmt translate --help
   nmt evaluate    score translations of a test set  nmt evaluate --help
   nmt compare     several runs on one test set      nmt compare --help
+  nmt inspect     look inside a translation         nmt inspect --help
 
   nmt --version
 """
 
-_COMMANDS = ("train", "translate", "evaluate", "compare")
+_COMMANDS = ("train", "translate", "evaluate", "compare", "inspect")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -85,6 +86,10 @@ def _command(arguments: list[str]) -> int:
             from nmt.cli import compare
 
             return compare.run(rest)
+        case "inspect":
+            from nmt.cli import inspect
+
+            return inspect.run(rest)
         case "--version" | "-V":
             print(f"nmt {nmt.__version__}")
             return DONE

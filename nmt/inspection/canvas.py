@@ -26,7 +26,7 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of fonts and
 PIXELS_PER_INCH = 96
 LEAST_WIDTH = 900  # of a picture, and the most of a line of text
 COLOURS = ("#0072b2", "#c27f1b", "#0da557", "#9e2774", "#6b4e00")  # as on the page
-SOFT, LINE = "#59626d", "#c4cad1"
+INK, SOFT, LINE = "#1c2127", "#59626d", "#c4cad1"
 _SHARPNESS = 1.5  # pixels of the picture for one of ours
 _MARGIN = 24
 _GAP = 24

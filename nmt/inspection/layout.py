@@ -24,6 +24,13 @@ def shown(pieces: Sequence[str]) -> list[str]:
     return list(map(shown_piece, pieces))
 
 
+def attention_words(inspection: Inspection) -> str:
+    """What there is to see of the attention."""
+    if inspection.attention is None:
+        return words.NO_ATTENTION
+    return words.ATTENTION.format(high=float(inspection.attention.max()))
+
+
 def gate_maps(inspection: Inspection) -> int:
     """How many heat maps of gates there are."""
     encoder = len(gate_names(inspection.encoder_gates)) * inspection.encoder_states.shape[0] * len(inspection.directions)

@@ -49,12 +49,9 @@ def memory_curve(model: Seq2Seq, sources: Sequence[Sequence[int]], longest: int 
     T is the position that the layer reads last: the end mark, or the first piece if it reads backwards. Raises ``UserError``
     if the model has no recurrent encoder, or if there is no sentence.
     """
-    layers = model.encoder.recurrent_layers()
-    if not layers:
-        raise UserError("the model must have a recurrent encoder for its memory to be measured, but is a Transformer instead")
+    layer = lowest_layer(model)
     if not sources:
         raise UserError("there must be at least one sentence to measure memory on, but there is none")
-    (layer, *_) = layers[0].values()
     device = model.output.weight.device
     curves = []
     for source in sources:
@@ -64,6 +61,14 @@ def memory_curve(model: Seq2Seq, sources: Sequence[Sequence[int]], longest: int 
         assert watch.start is not None
         curves.append(jacobian_norms(layer, watch.inputs[0].squeeze(0), watch.start.squeeze(0), longest).cpu())
     return _averaged(curves)
+
+
+def lowest_layer(model: Seq2Seq) -> RecurrentLayer:
+    """The layer that is measured. Raises ``UserError`` if the model has no recurrent encoder."""
+    layers = model.encoder.recurrent_layers()
+    if not layers:
+        raise UserError("the model must have a recurrent encoder for its memory to be measured, but is a Transformer instead")
+    return next(iter(layers[0].values()))
 
 
 def jacobian_norms(layer: RecurrentLayer, inputs: Tensor, start: Tensor, longest: int = LONGEST) -> Tensor:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from nmt.inspection import words
-from nmt.inspection.layout import gate_maps, gate_names, shown, shown_piece, sorted_units
+from nmt.inspection.layout import attention_words, gate_maps, gate_names, shown, shown_piece, sorted_units
 from nmt.inspection.result import Inspection
 from nmt.inspection.tree_drawing import TREE_STYLE, draw_tree
 from nmt.pages.bars import Bar, bar_chart
 from nmt.pages.charts import legend
-from nmt.pages.document import figure, flowing, labelled, page, scrolling, section, table
+from nmt.pages.document import figure, flowing, labelled, page, scrolling, section
 from nmt.pages.heat_map import colour_bar, heat_map
 from nmt.pages.html import Html, element
 from nmt.pages.tracks import Heat, Lines, tracks
@@ -24,13 +24,13 @@ def inspection_page(inspection: Inspection, about: Sequence[tuple[str, str]] = (
     best = inspection.hypotheses[0]
     return page(
         "Inside a translation",
-        element("style", None, Html(TREE_STYLE)),
         labelled([("source", inspection.source), ("translation", best.text), *about]),
         section("Translations", _said(words.TRANSLATIONS), _translations(inspection)),
         section("Probability of each piece", _said(words.PROBABILITIES), _probabilities(inspection)),
         section("Attention", *_attention(inspection)),
         *_gates(inspection),
         section("The search", _said(words.TREE), figure(_tree_caption(inspection), draw_tree(inspection.tree))),
+        style=TREE_STYLE,
     )
 
 
@@ -42,8 +42,8 @@ def _translations(inspection: Inspection) -> Html:
     rows = []
     for rank, one in enumerate(inspection.hypotheses, start=1):
         cut = "" if one.finished else " (cut at the length limit)"
-        rows.append([f"{rank}. {one.text}{cut}", f"{one.score:.3f}", f"{one.log_prob:.3f}"])
-    return table(["translation", "score", "log-probability"], rows)
+        rows.append((f"{rank}. score {one.score:.3f}, log-probability {one.log_prob:.3f}", one.text + cut))
+    return labelled(rows)
 
 
 def _probabilities(inspection: Inspection) -> Html:
@@ -57,18 +57,21 @@ def _probabilities(inspection: Inspection) -> Html:
 
 
 def _attention(inspection: Inspection) -> list[Html]:
+    said = _said(attention_words(inspection))
     if inspection.attention is None:
-        return [_said(words.NO_ATTENTION)]
+        return [said]
+    weights = inspection.attention.numpy()
+    high = float(weights.max())
     drawing = heat_map(
-        inspection.attention.numpy(),
+        weights,
         0,
-        1,
+        high,
         row_names=shown(inspection.target_pieces),
         column_names=shown(inspection.source_pieces),
         cell=24,
         description="attention of each target piece to each source piece",
     )
-    return [_said(words.ATTENTION), colour_bar(0, 1), figure("Rows: the translation. Columns: the source.", drawing)]
+    return [said, colour_bar(0, round(high, 2)), figure("Rows: the translation. Columns: the source.", drawing)]
 
 
 def _gates(inspection: Inspection) -> list[Html]:

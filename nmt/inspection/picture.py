@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch, PathPatch
-from matplotlib.path import Path
 from torch import Tensor
 
 from nmt.inspection import words as told
@@ -25,19 +22,18 @@ from nmt.inspection.canvas import (
     stacked,
     words,
 )
-from nmt.inspection.layout import gate_maps, gate_names, shown, sorted_units
+from nmt.inspection.layout import attention_words, gate_maps, gate_names, shown, sorted_units
 from nmt.inspection.result import Inspection
-from nmt.inspection.tree_layout import HEIGHT, Box, tree_boxes
+from nmt.inspection.tree_picture import tree_block
 from nmt.pages.text import text_width
 
 _CELL = 24  # pixels of a piece
-_LONGEST_TREE = 80  # steps of the tree that are drawn: matplotlib's pictures end at 65,536 pixels
 
 
 def inspection_picture(inspection: Inspection, about: Sequence[tuple[str, str]] = ()) -> bytes:
     """A PNG file with what ``inspection_page`` shows; ``about`` as there."""
     facts = [("source", inspection.source), ("translation", inspection.hypotheses[0].text), *about]
-    tree = _tree(inspection)
+    tree = tree_block(inspection.tree)
     most = max(LEAST_WIDTH, tree.width)
     return paint(
         stacked(
@@ -47,7 +43,7 @@ def inspection_picture(inspection: Inspection, about: Sequence[tuple[str, str]] 
             _part("Probability of each piece", told.PROBABILITIES, most, _probabilities(inspection)),
             _part(
                 "Attention",
-                told.ATTENTION if inspection.attention is not None else told.NO_ATTENTION,
+                attention_words(inspection),
                 most,
                 *_attention(inspection),
             ),
@@ -77,6 +73,9 @@ def _names(axes: Axes, pieces: Sequence[str], upright: bool) -> None:
     """The pieces as ticks of the axis, at 0, 1, …"""
     axis = axes.xaxis if upright else axes.yaxis
     axis.set_ticks(range(len(pieces)), [drawable(piece) for piece in pieces], rotation=90 if upright else 0)
+    for label in axis.get_ticklabels():
+        if len(label.get_text()) == 1:
+            label.set_rotation(0)
     axes.tick_params(length=0)
 
 
@@ -105,7 +104,7 @@ def _attention(inspection: Inspection) -> list[Block]:
 
     def draw(canvas: Canvas, left: float, top: float) -> None:
         axes = canvas.axes(left + left_room, top + top_room, len(columns) * _CELL, len(rows) * _CELL)
-        axes.imshow(weights, vmin=0, vmax=1, cmap="viridis", aspect="auto", interpolation="nearest")
+        axes.imshow(weights, vmin=0, vmax=weights.max(), cmap="viridis", aspect="auto", interpolation="nearest")
         axes.xaxis.tick_top()
         _names(axes, columns, upright=True)
         _names(axes, rows, upright=False)
@@ -168,42 +167,3 @@ def _panel(title: str, pieces: Sequence[str], gates: dict[str, Tensor], maps: in
         _names(heat, pieces, upright=True)
 
     return Block(max(width + 40, 220), 20 + (len(units) + 1) * step + 12 + _room(pieces), draw)
-
-
-def _tree(inspection: Inspection) -> Block:
-    boxes = [box for box in tree_boxes(inspection.tree) if box.node.step <= _LONGEST_TREE]
-    width, height = max(box.left + box.width for box in boxes) + 4, max(box.top for box in boxes) + HEIGHT + 4
-
-    def draw(canvas: Canvas, left: float, top: float) -> None:
-        axes = canvas.axes(left, top, width, height)
-        axes.set(xlim=(0, width), ylim=(height, 0))
-        axes.set_axis_off()
-        for box in sorted(boxes, key=lambda box: box.kind != "pruned"):
-            if box.node.parent is not None:
-                _edge(axes, boxes[box.node.parent], box)
-            _box(axes, box)
-
-    return Block(width, height, draw)
-
-
-def _look(box: Box) -> dict[str, Any]:
-    return {
-        "best": {"edgecolor": COLOURS[0], "linewidth": 2},
-        "kept": {"edgecolor": "#1c2127", "linewidth": 0.8},
-        "pruned": {"edgecolor": LINE, "linewidth": 0.8},
-    }[box.kind]
-
-
-def _edge(axes: Axes, parent: Box, box: Box) -> None:
-    start, end = (parent.left + parent.width, parent.top + HEIGHT / 2), (box.left, box.top + HEIGHT / 2)
-    middle = (start[0] + end[0]) / 2
-    path = Path([start, (middle, start[1]), (middle, end[1]), end], [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-    axes.add_patch(PathPatch(path, facecolor="none", **_look(box)))
-
-
-def _box(axes: Axes, box: Box) -> None:
-    style = f"round,pad=0,rounding_size={5 if box.node.score is None else HEIGHT / 2}"
-    axes.add_patch(FancyBboxPatch((box.left, box.top), box.width, HEIGHT, boxstyle=style, facecolor="white", **_look(box)))
-    middle, ink = box.left + box.width / 2, SOFT if box.kind == "pruned" else "#1c2127"
-    axes.text(middle, box.top + 12, drawable(box.piece), ha="center", va="center", color=ink)
-    axes.text(middle, box.top + 27, box.number, ha="center", va="center", color=SOFT, fontsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -28,11 +28,14 @@ class Box:
     kind: str
 
 
-def tree_boxes(tree: Sequence[Node]) -> list[Box]:
-    """A box for each node; the way to the best hypothesis on top."""
+def tree_boxes(tree: Sequence[Node], spelled: Callable[[str], str] = str) -> list[Box]:
+    """A box for each node; the way to the best hypothesis on top. ``spelled`` writes pieces as they can be drawn."""
+    texts = [_texts(node, spelled) for node in tree]
     rows, best = tree_rows(tree), _best_path(tree)
     steps = max(node.step for node in tree)
-    widths = [max(_width(node) for node in tree if node.step == step) for step in range(steps + 1)]
+    widths = [0] * (steps + 1)
+    for node, lines in zip(tree, texts, strict=True):
+        widths[node.step] = max(widths[node.step], *(text_width(line) + 12 for line in lines))
     lefts = [sum(widths[:step]) + _GAP * step + 2 for step in range(steps + 1)]
     return [
         Box(
@@ -40,7 +43,7 @@ def tree_boxes(tree: Sequence[Node]) -> list[Box]:
             lefts[node.step],
             rows[number] * ROW + 2,
             widths[node.step],
-            *_texts(node),
+            *texts[number],
             "best" if number in best else "pruned" if node.pruned else "kept",
         )
         for number, node in enumerate(tree)
@@ -107,16 +110,12 @@ def _best_path(tree: Sequence[Node]) -> set[int]:
     return found
 
 
-def _texts(node: Node) -> tuple[str, str]:
+def _texts(node: Node, spelled: Callable[[str], str]) -> tuple[str, str]:
     """The two lines of a node: the piece; its log-probability, or the rank and score of what ends here."""
     if node.parent is None:
         return "start", "0.00"
-    piece = shortened(shown_piece(node.piece), _LONGEST)
+    piece = spelled(shortened(shown_piece(node.piece), _LONGEST))
     if node.score is None:
         return piece, f"{node.log_prob:.2f}"
     place = "" if node.rank is None else f"{node.rank + 1}.  "
     return piece, f"{place}score {node.score:.2f}"
-
-
-def _width(node: Node) -> int:
-    return max(map(text_width, _texts(node))) + 12

@@ -19,7 +19,7 @@ PROBABILITIES = (
 )
 ATTENTION = (
     "Each row is the step that writes the piece at its left; bright columns are the source pieces that it looked at. "
-    "A row sums up to 1; a dark square is near 0."
+    "A row sums up to 1; dark is 0, and the brightest colour is {high:.2f}."
 )
 NO_ATTENTION = "This model has no attention: its decoder never looks back at single pieces of the source."
 GATES_SEEN = (

@@ -58,7 +58,7 @@ def name_axis(names: Sequence[str], start: float, end: float) -> Axis:
 
 def _power_name(power: int) -> str:
     signs = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    return f"{10.0**power:,g}" if -4 <= power <= 4 else "10" + str(power).translate(signs)
+    return f"{10.0**power:,g}" if -1 <= power <= 3 else "10" + str(power).translate(signs)
 
 
 def round_step(width: float) -> float:

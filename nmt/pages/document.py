@@ -45,8 +45,10 @@ summary { cursor: pointer; padding: .25rem 0 }
 """
 
 
-def page(title: str, *body: str, language: str = "en") -> str:
-    """A whole HTML document with ``title`` as its heading; ``language`` is that of the page itself, such as ``en``."""
+def page(title: str, *body: str, language: str = "en", style: str = "") -> str:
+    """A whole HTML document with ``title`` as its heading; ``language`` is that of the page itself, such as ``en``. ``style``
+    has rules of CSS that come after those of all pages.
+    """
     head = element(
         "head",
         None,
@@ -54,7 +56,7 @@ def page(title: str, *body: str, language: str = "en") -> str:
         element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         element("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}),
         element("title", None, title),
-        element("style", None, Html(_STYLE + PALETTE_STYLE)),
+        element("style", None, Html(_STYLE + PALETTE_STYLE + style)),
     )
     content = element("body", None, element("main", None, element("h1", None, title), *body))
     return f"<!DOCTYPE html>\n{element('html', {'lang': language}, head, content)}\n"

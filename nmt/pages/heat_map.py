@@ -63,11 +63,13 @@ def picture(values: "numpy.ndarray", low: float, high: float, box: Attributes) -
 
 
 def column_texts(names: Sequence[str], places: Sequence[float], y: float, *, below: bool = False) -> list[Html]:
-    """Names that stand upright, read from below: each ends at height ``y`` with ``below``, else begins there."""
+    """Names above height ``y``, or ``below`` it: turned, to be read from below, unless they are a single sign."""
     texts = []
     for name, middle in zip(names, places, strict=False):
         x = middle + 4
         place: Attributes = {"x": x, "y": y, "transform": f"rotate(-90 {x:g} {y:g})", "text-anchor": "end" if below else "start"}
+        if len(name) == 1:
+            place = {"x": middle, "y": y + 9 if below else y, "text-anchor": "middle"}
         texts.append(element("text", place, *_name(name)))
     return texts
 

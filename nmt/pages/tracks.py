@@ -15,6 +15,7 @@ COLUMN = 24  # pixels
 _LEFT, _RIGHT = 30, 10  # margins
 _LABEL = 26  # pixels above a track, for its label
 _LONGEST = 24  # characters of a name of a column
+_DOTS = 80  # columns that have a dot on each line; of more, which would make a page large, only the lines are drawn
 
 
 class Track(Protocol):
@@ -63,6 +64,7 @@ class Lines:
         dots = [
             element("circle", {"cx": x, "cy": y, "r": 2.5}, element("title", None, f"{name}: {float(value):.3f}"))
             for (x, y), value in zip(places, values, strict=True)
+            if len(values) <= _DOTS
         ]
         path = "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
         return element("g", look(number), element("path", {"d": path, "stroke-dasharray": dashes(number)}), *dots)

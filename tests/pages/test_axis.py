@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nmt.pages.axis import name_axis, number_axis, round_step
+from nmt.pages.axis import name_axis, number_axis, power_axis, round_step
 
 RANGES = [(0, 1), (36.1, 37.9), (-3, 8000), (0.00012, 0.00019), (5, 5), (0, 0), (-2, -2), (1e6, 3.2e6)]
 
@@ -46,3 +46,18 @@ def test_steps_are_one_two_or_five_times_a_power_of_ten(width: float) -> None:
 def test_names_stand_in_the_middle_of_equal_shares() -> None:
     axis = name_axis(["a", "b"], 0, 100)
     assert [(axis.pixel(number), name) for number, name in axis.ticks] == [(25, "a"), (75, "b")]
+
+
+@pytest.mark.parametrize("numbers", [(0.2, 1.0), (1, 1), (3e-38, 1), (1e-5, 2e-5), (50, 2000), ()])
+def test_a_logarithmic_axis_has_equal_widths_for_equal_factors(numbers: tuple[float, ...]) -> None:
+    axis = power_axis(numbers, 0, 100)
+    assert all(-1e-6 <= axis.pixel(number) <= 100 + 1e-6 for number in numbers)
+    middle = math.sqrt(axis.low * axis.high)
+    assert (axis.pixel(axis.low), axis.pixel(middle), axis.pixel(axis.high)) == pytest.approx((0, 50, 100))
+    assert 2 <= len(axis.ticks) <= 8
+    assert len({name for _, name in axis.ticks}) == len(axis.ticks)
+
+
+def test_powers_of_ten_are_named() -> None:
+    names = dict(power_axis([1e-4, 1e3], 0, 1).ticks)
+    assert [names[10.0**power] for power in (3, 0, -1, -2, -4)] == ["1,000", "1", "0.1", "10⁻²", "10⁻⁴"]

@@ -69,3 +69,22 @@ def test_intervals_lie_around_their_dots() -> None:
     assert circle.findtext("title") == "a: 37.10 (35.50 to 38.90)"
     assert re.fullmatch("b{45}…", second.findtext("text") or "")
     assert "b" * 99 in (second.findtext("circle/title") or "")
+
+
+def test_a_band_goes_around_its_line() -> None:
+    chart = parsed(line_chart([Series("a", [(0, 2), (1, 3)], band=[(1, 4), (2, 5)])], "x", "y"))
+    band, line = chart.findall("svg/g/path")
+    assert band.attrib["class"] == "band"
+    places = [tuple(map(float, place.split())) for place in re.findall(r"[\d.]+ [\d.]+", band.attrib["d"])]
+    on_line = [tuple(map(float, place.split())) for place in re.findall(r"[\d.]+ [\d.]+", line.attrib["d"])]
+    below, above = places[:2], places[:1:-1]
+    for (x, y), lower, upper in zip(on_line, below, above, strict=True):
+        assert lower[0] == x == upper[0]
+        assert lower[1] > y > upper[1]
+
+
+def test_powers_of_ten_are_equally_far_apart() -> None:
+    chart = parsed(line_chart([Series("a", [(0, 1), (1, 0.1), (2, 0.01)])], "x", "y", logarithmic=True))
+    y = [float(circle.attrib["cy"]) for circle in chart.findall(".//circle")]
+    assert y[1] - y[0] == y[2] - y[1] > 0
+    assert chart.findall(".//circle")[2].findtext("title") == "a: 0.01 at 2.0"

@@ -79,3 +79,10 @@ def test_a_heat_map_is_its_picture_with_names_around_it() -> None:
 
 def test_the_colour_bar_has_all_colours() -> None:
     assert data_uri(encode_png(numpy.arange(256, dtype=numpy.uint8)[None, :], palette())) in colour_bar(-1, 1)
+
+
+def test_wide_names_have_room_and_single_signs_stand_upright() -> None:
+    wide, narrow = (ElementTree.fromstring(heat_map(numpy.zeros((1, 1)), 0, 1, row_names=[name])) for name in ("猫猫猫", "aaa"))
+    assert float(wide.attrib["width"]) > float(narrow.attrib["width"])
+    sign, word = ElementTree.fromstring(heat_map(numpy.zeros((1, 2)), 0, 1, column_names=["猫", "cat"])).findall("text")
+    assert "transform" not in sign.attrib and "rotate" in word.attrib["transform"]
