@@ -48,7 +48,8 @@ def test_models_to_be_compared_have_as_many_parameters() -> None:
     counts = []
     for choice in choices("model"):
         if choice.startswith("cells/"):
-            config = to_settings(compose("train", TrainConfig, [f"model={choice}", *WHERE]), TrainConfig).model
+            overrides = ["experiment=cells", f"model={choice}", "run_dir=r", "data.path=p"]
+            config = to_settings(compose("train", TrainConfig, overrides), TrainConfig).model
             counts.append(sum(weights.numel() for weights in build(config, 4000, 4000, joint=True).parameters()))
     assert len(counts) == 6
     assert max(counts) < 1.02 * min(counts)
