@@ -203,6 +203,18 @@ def test_sweep_gives_each_job_a_folder_of_its_own(jobs: list[Job], elsewhere: Pa
     assert [path.name for path in elsewhere.iterdir()] == ["my runs, v2"]
 
 
+def test_experiment_cells_is_a_sweep_over_models(jobs: list[Job]) -> None:
+    assert train("-m", "experiment=cells", "data.path=p", "run_dir=r") == 0
+    assert [job.run_dir for job in jobs] == [
+        f"r/model=cells_{name}" for name in ("gru", "gru_cho", "lstm", "rnn", "no_attention", "transformer")
+    ]
+    assert {job.model.cell for job in jobs} == set(Cell)
+    assert len({job.training.max_steps for job in jobs}) == 1
+    jobs.clear()
+    assert train("experiment=cells", "model=cells/lstm", "data.path=p", "run_dir=r") == 0
+    assert [(job.run_dir, job.model.cell) for job in jobs] == [("r", Cell.lstm)]
+
+
 def test_sweep_over_paths_without_run_dir(jobs: list[Job]) -> None:
     assert train("-m", "data=parallel", "data.source=en", "data.target=fr", "data.path=/corpora/a,/corpora/b") == 0
     assert [job.data.path for job in jobs] == ["/corpora/a", "/corpora/b"]
