@@ -1,4 +1,4 @@
-"""BLEU, chrF and TER by sacreBLEU, each with its signature and a 95 % bootstrap interval.
+"""BLEU, chrF and TER by sacreBLEU, each with its signature and a 95 % bootstrap interval; paired tests of two systems.
 
 Why a score means little without its signature: Post 2018, 'A call for clarity in reporting BLEU scores'.
 The bootstrap: Koehn 2004, 'Statistical significance tests for machine translation evaluation'.
@@ -65,9 +65,71 @@ class Scores:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Bootstrap:
+    """A system's score and those of ``resampled`` [resamples] test sets: enough to hold it against another system."""
+
+    summary: Score
+    resampled: "numpy.ndarray"
+
+    def p_value(self, baseline: "Bootstrap") -> float:
+        """How probable so large a difference is, in either direction, if chance alone made it.
+
+        The paired bootstrap (Koehn 2004) as sacreBLEU counts: the share of the resamples in which the difference of
+        the two systems, its mean taken off, exceeds the real one; both sides of the fraction plus one. Both systems
+        must have been resampled alike: the same sentences in the same order, the same seed. Other than sacreBLEU,
+        which says 1/1001, two systems that no resample tells apart have 1.
+        """
+        differences = numpy.abs(self.resampled - baseline.resampled)
+        if not differences.any():
+            return 1.0
+        exceeding = differences - differences.mean() > abs(self.summary.score - baseline.summary.score)
+        return (int(exceeding.sum()) + 1) / (len(differences) + 1)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What ``metric`` counts in each translation of a system, as a ``table`` [sentences, counts].
+
+    That is all it takes to score any selection of the sentences, without looking at the text again.
+    """
+
+    metric: Metric
+    table: "numpy.ndarray"
+
+    def score(self, times: "numpy.ndarray | None" = None) -> float:
+        """The score in percent of all sentences; if given, of each as many ``times`` [sentences] as it says there."""
+        totals = self.table.sum(axis=0) if times is None else times @ self.table
+        return float(self.metric._compute_score_from_stats(totals.tolist()).score)
+
+    def sentence_scores(self) -> list[float]:
+        """The score in percent of each sentence by itself. Says little of BLEU, which counts no four words in short ones."""
+        return [float(self.metric._compute_score_from_stats(row).score) for row in self.table.tolist()]
+
+    def bootstrap(self, resamples: int = RESAMPLES, seed: int = SEED) -> Bootstrap:
+        """The score with a 95 % interval from ``resamples`` of the sentences, which follow from ``seed`` and their number.
+
+        They are sacreBLEU's draws and ranks.
+        """
+        generator = numpy.random.default_rng(seed)
+        sentences = len(self.table)
+        resampled = numpy.empty(resamples)
+        for number in range(resamples):
+            resampled[number] = self.score(numpy.bincount(generator.choice(sentences, size=sentences), minlength=sentences))
+        ranked, outside = numpy.sort(resampled), resamples // 40
+        self.metric.n_bootstrap, self.metric.seed = resamples, str(seed)  # both belong to the signature
+        interval = (float(ranked[outside]), float(ranked[resamples - outside - 1]))
+        return Bootstrap(Score(self.score(), str(self.metric.get_signature()), interval), resampled)
+
+
 def tokenizer_for(language: str) -> str:
     """sacreBLEU's tokeniser for a target language such as ``de``, ``ja``, ``zh-CN`` or ``zho_Hans``."""
     return _TOKENIZERS.get(language.replace("_", "-").split("-")[0].lower(), BLEU.TOKENIZER_DEFAULT)
+
+
+def is_unspaced(language: str) -> bool:
+    """Whether words of the language stand together, so that spaces do not count them; known of Chinese and Japanese."""
+    return tokenizer_for(language) in _UNSPACED
 
 
 def score(
@@ -116,6 +178,20 @@ def bleu(
     return _score(_bleu(tokenize or tokenizer_for(target_language), lowercase), hypotheses, references, 0, SEED)
 
 
+def count(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    *,
+    tokenize: str | None = None,
+    target_language: str = "",
+    lowercase: bool = False,
+) -> tuple[Counts, Counts]:
+    """What BLEU and what chrF count, for those who compare systems. Arguments and errors: ``score``."""
+    metrics = (_bleu(tokenize or tokenizer_for(target_language), lowercase), CHRF(lowercase=lowercase))
+    counted = [_count(metric, hypotheses, references) for metric in metrics]
+    return counted[0], counted[1]
+
+
 def _bleu(tokenize: str, lowercase: bool) -> BLEU:
     if tokenize not in BLEU.TOKENIZERS:
         raise UserError(f"`tokenize` must be one of {', '.join(BLEU.TOKENIZERS)}, but is `{tokenize}` instead")
@@ -130,6 +206,13 @@ def _bleu(tokenize: str, lowercase: bool) -> BLEU:
 
 
 def _score(metric: Metric, hypotheses: Sequence[str], references: Sequence[str], resamples: int, seed: int) -> Score:
+    counts = _count(metric, hypotheses, references)
+    if not resamples:
+        return Score(counts.score(), str(metric.get_signature()))
+    return counts.bootstrap(resamples, seed).summary
+
+
+def _count(metric: Metric, hypotheses: Sequence[str], references: Sequence[str]) -> Counts:
     if len(hypotheses) != len(references):
         raise UserError(
             f"every translation needs one reference, but there are {len(hypotheses)} translations"
@@ -138,24 +221,6 @@ def _score(metric: Metric, hypotheses: Sequence[str], references: Sequence[str],
     if not hypotheses:
         raise UserError("there is nothing to score: the test set has no sentences")
     # sacreBLEU's `corpus_score` tells only half the width of its interval, holds all resamples in memory at
-    # once, and resamples in fp32: hence the statistics here, once, for the score and for the interval.
+    # once, and resamples in fp32: hence the statistics here, once, for the score and all that is made of them.
     statistics = metric._extract_corpus_statistics(hypotheses, [references])
-    point = float(metric._aggregate_and_compute(statistics).score)
-    interval = None
-    if resamples:
-        interval = _interval(metric, numpy.array(statistics, dtype=numpy.float64), resamples, seed)
-        metric.n_bootstrap, metric.seed = resamples, str(seed)  # both belong to the signature
-    return Score(point, str(metric.get_signature()), interval)
-
-
-def _interval(metric: Metric, statistics: "numpy.ndarray", resamples: int, seed: int) -> tuple[float, float]:
-    """Percentile bootstrap over ``statistics`` [sentences, counts], with sacreBLEU's draws and ranks."""
-    generator = numpy.random.default_rng(seed)
-    sentences = len(statistics)
-    scores = []
-    for _ in range(resamples):
-        times_drawn = numpy.bincount(generator.choice(sentences, size=sentences), minlength=sentences)
-        scores.append(float(metric._compute_score_from_stats((times_drawn @ statistics).tolist()).score))
-    scores.sort()
-    outside = resamples // 40
-    return scores[outside], scores[resamples - outside - 1]
+    return Counts(metric, numpy.array(statistics, dtype=numpy.float64))

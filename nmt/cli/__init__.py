@@ -15,11 +15,12 @@ usage: nmt COMMAND …
   nmt train       train a translator                nmt train --help
   nmt translate   translate text                    nmt translate --help
   nmt evaluate    score translations of a test set  nmt evaluate --help
+  nmt compare     several runs on one test set      nmt compare --help
 
   nmt --version
 """
 
-_COMMANDS = ("train", "translate", "evaluate")
+_COMMANDS = ("train", "translate", "evaluate", "compare")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -80,6 +81,10 @@ def _command(arguments: list[str]) -> int:
             from nmt.cli import evaluate
 
             return evaluate.run(rest)
+        case "compare":
+            from nmt.cli import compare
+
+            return compare.run(rest)
         case "--version" | "-V":
             print(f"nmt {nmt.__version__}")
             return DONE

@@ -82,6 +82,11 @@ def strategy_name(search: SearchStrategy) -> str:
     return name_of(search, STRATEGIES)
 
 
+def search_values(search: SearchStrategy) -> dict[str, object]:
+    """The strategy's name and its settings, for the record."""
+    return {"strategy": strategy_name(search), **asdict(search)}
+
+
 @contextmanager
 def hydra_errors(root: type) -> Iterator[None]:
     """Whatever Hydra and OmegaConf have to say becomes a ``UsageError`` of one sentence."""

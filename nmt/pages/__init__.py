@@ -1,0 +1,8 @@
+"""Pages to look at: one self-contained HTML file, with charts and heat maps, that needs neither network nor script.
+
+    html      elements whose text is escaped by construction
+    document  the page around them: style, sections, tables
+    charts    lines, dots with intervals, as inline SVG
+    axis      what a chart's numbers stand for in pixels, and which of them are named
+    heat_map  a matrix as an inline PNG
+"""

@@ -1,0 +1,102 @@
+"""The figures of a comparison are those of `nmt evaluate`, and its JSON, its table and its laws agree."""
+
+import json
+
+import pytest
+
+from nmt.comparison.differences import SHOWN
+from nmt.comparison.measure import compare
+from nmt.comparison.results import Comparison, Conditions, ParallelText, System
+from nmt.evaluation import bleu, score
+
+
+def test_scores_are_those_of_evaluate(comparison: Comparison, test_set: ParallelText) -> None:
+    for result in comparison.results:
+        scores = score(result.system.translations, test_set.references, target_language="fr")
+        assert (result.bleu, result.chrf) == (scores.bleu, scores.chrf)
+        assert result.sentences_per_second == len(test_set.sources) / 2
+
+
+def test_the_first_has_no_p_value_and_a_system_against_itself_has_one(comparison: Comparison) -> None:
+    first, same, other = comparison.results
+    assert first.p_values is None
+    assert same.p_values == (1, 1)
+    assert other.p_values is not None and all(0 < p < 1 for p in other.p_values)
+    assert comparison.differences[0].differing == 0
+    assert comparison.differences[1].differing > 0
+
+
+def test_bleu_by_length_is_bleu_of_the_sentences_of_the_bin(comparison: Comparison, test_set: ParallelText) -> None:
+    assert sum(one.sentences for one in comparison.bins) == len(test_set.sources)
+    for result in comparison.results:
+        for one, found in zip(comparison.bins, result.bleu_by_length, strict=True):
+            members = [line for line in range(len(test_set.sources)) if one.members[line]]
+            assert all(one.low <= len(test_set.sources[line].split()) <= one.high for line in members)
+            lines = [result.system.translations[line] for line in members], [test_set.references[line] for line in members]
+            assert found == bleu(*lines).score
+
+
+def test_the_json_is_plain_and_says_what_the_table_says(comparison: Comparison) -> None:
+    found = json.loads(json.dumps(comparison.to_json()))
+    header, rows = comparison.summary()
+    for run, row in zip(found["runs"], rows, strict=True):
+        cells = dict(zip(header, row, strict=True))
+        assert cells["run"] == run["name"]
+        assert cells["parameters"] == f"{run['parameters']:,}"
+        assert row[6] == f"{run['bleu']['score']:.2f}" and row[9] == f"{run['chrf']['score']:.2f}"
+        assert row[7] == "{:.2f} to {:.2f}".format(*run["bleu"]["interval"])
+        for metric, place in (("bleu", 8), ("chrf", 11)):
+            p_value = run[metric]["p_value"]
+            assert row[place] == ("–" if p_value is None else f"{p_value:.3f}")
+        assert cells["sentences/s"] == f"{run['sentences_per_second']:.1f}"
+    _, by_length = comparison.by_length()
+    for place, one in enumerate(found["bleu_by_length"], start=1):
+        assert {row[0]: row[place] for row in by_length} == {name: f"{value:.2f}" for name, value in one["bleu"].items()}
+    assert [one["differing"] for one in found["differences"]] == [one.differing for one in comparison.differences]
+    gain = found["differences"][1]["gains"][0]
+    assert set(gain) == {"line", "source", "reference", "baseline", "translation", "baseline_chrf", "chrf"}
+    assert found["measured"] == {"device": "cpu", "num_threads": 1, "batch_size": 64}
+
+
+def test_what_is_not_known_is_null_and_a_dash(comparison: Comparison) -> None:
+    known, _, unknown = comparison.to_json()["runs"]  # type: ignore[misc]
+    assert known["training"] == {"steps": 200, "best_step": 100, "seconds": 90.0, "tokens_per_second": 1234.5}
+    assert set(unknown["training"].values()) == {None}
+    _, rows = comparison.summary()
+    assert rows[0][2:6] == ["200", "100", "1,234", "1:30"]
+    assert rows[2][2:6] == ["–"] * 4
+
+
+def test_the_table_is_aligned_and_holds_everything(comparison: Comparison) -> None:
+    summary, by_length, *rest = comparison.table().split("\n\n")
+    for part, (header, rows) in ((summary, comparison.summary()), (by_length, comparison.by_length())):
+        lines = part.split("\n")
+        assert [line.split("   ")[0].strip() for line in lines] == [row[0] for row in (header, *rows)]
+        assert len({len(line) for line in lines}) == 1
+        for line, row in zip(lines, (header, *rows), strict=True):
+            assert all(cell in line for cell in row)
+    assert rest[0] == "same against first: 0 of 40 translations differ"
+    assert "<script>alert('x')</script>" in rest[1]
+    for text in (comparison.results[0].bleu.signature, comparison.results[0].chrf.signature, "cpu, 1 thread, batch_size 64"):
+        assert text in rest[2]
+
+
+def test_one_run_alone_is_a_comparison(comparison: Comparison, test_set: ParallelText) -> None:
+    alone = compare([comparison.results[0].system], test_set, Conditions("cpu", 2, 8))
+    assert alone.results == comparison.results[:1]
+    assert alone.differences == []
+    assert "2 threads" in alone.table()
+
+
+def test_few_sentences_are_shown(comparison: Comparison) -> None:
+    for differences in comparison.differences:
+        assert len(differences.gains) <= SHOWN and len(differences.losses) <= SHOWN
+
+
+@pytest.mark.parametrize(("language", "unit", "label"), [("en", "words", "1"), ("ja", "characters", "2–5")])
+def test_sources_without_spaces_are_measured_in_characters(language: str, unit: str, label: str, comparison: Comparison) -> None:
+    few = ParallelText("x", (language, "en"), ["犬がいる。", "犬。"], ["There is a dog.", "Dog."])
+    one = comparison.results[0].system
+    found = compare([System(one.run, 1, {}, ["There is a dog.", "Cat."], 1.0)], few, Conditions("cpu", 1, 1))
+    assert found.length_unit == unit
+    assert f"{found.bins[0].low}–{found.bins[-1].high}" == label or found.bins[0].label == label
