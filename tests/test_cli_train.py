@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -98,9 +99,10 @@ def test_cfg_can_be_resolved(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_names_every_choice(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--help") == 0
-    words = capsys.readouterr().out.replace(",", " ").split()
-    for file in (repository / "conf").glob("*/*.yaml"):
-        assert {file.parent.name, file.stem} <= set(words)
+    words = re.split(r"[\s,;:]+", capsys.readouterr().out)
+    for group in (folder for folder in (repository / "conf").iterdir() if folder.is_dir()):
+        for file in group.rglob("*.yaml"):
+            assert {group.name, str(file.relative_to(group).with_suffix(""))} <= set(words)
 
 
 @pytest.mark.parametrize(
