@@ -205,15 +205,16 @@ def test_sweep_gives_each_job_a_folder_of_its_own(jobs: list[Job], elsewhere: Pa
     assert [path.name for path in elsewhere.iterdir()] == ["my runs, v2"]
 
 
-def test_experiment_cells_is_a_sweep_over_models(jobs: list[Job]) -> None:
-    assert train("-m", "experiment=cells", "data.path=p", "run_dir=r") == 0
-    assert [job.run_dir for job in jobs] == [
-        f"r/model=cells_{name}" for name in ("gru", "gru_cho", "lstm", "rnn", "no_attention", "transformer")
-    ]
+@pytest.mark.parametrize("experiment", ["cells", "cells_toy"])
+def test_experiment_cells_is_a_sweep_over_models(experiment: str, jobs: list[Job]) -> None:
+    where = ["data.path=p", "run_dir=r"]
+    assert train("-m", f"experiment={experiment}", *where) == 0
+    names = ("gru", "gru_cho", "lstm", "rnn", "no_attention", "transformer")
+    assert [job.run_dir for job in jobs] == [f"r/model={experiment}_{name}" for name in names]
     assert {job.model.cell for job in jobs} == set(Cell)
-    assert len({job.training.max_steps for job in jobs}) == 1
+    assert len({(job.training.max_steps, job.tokenizer.vocab_size, job.model.dropout) for job in jobs}) == 1
     jobs.clear()
-    assert train("experiment=cells", "model=cells/lstm", "data.path=p", "run_dir=r") == 0
+    assert train(f"experiment={experiment}", f"model={experiment}/lstm", *where) == 0
     assert [(job.run_dir, job.model.cell) for job in jobs] == [("r", Cell.lstm)]
 
 
