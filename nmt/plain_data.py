@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from nmt.errors import UserError
 
@@ -34,6 +35,9 @@ def _dataclass(kind: type[Settings], values: dict[str, Any]) -> Settings:
 
 
 def _value(name: str, kind: Any, value: Any) -> Any:
+    alternatives = [alternative for alternative in get_args(kind) if alternative is not NoneType]
+    if alternatives:  # `X | None`
+        return None if value is None else _value(name, alternatives[0], value)
     nested = is_dataclass(kind)
     if nested and type(value) is dict:
         return _dataclass(kind, value)

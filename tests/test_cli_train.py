@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -98,9 +99,10 @@ def test_cfg_can_be_resolved(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_names_every_choice(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--help") == 0
-    words = capsys.readouterr().out.replace(",", " ").split()
-    for file in (repository / "conf").glob("*/*.yaml"):
-        assert {file.parent.name, file.stem} <= set(words)
+    words = re.split(r"[\s,;:]+", capsys.readouterr().out)
+    for group in (folder for folder in (repository / "conf").iterdir() if folder.is_dir()):
+        for file in group.rglob("*.yaml"):
+            assert {group.name, str(file.relative_to(group).with_suffix(""))} <= set(words)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,19 @@ def test_sweep_gives_each_job_a_folder_of_its_own(jobs: list[Job], elsewhere: Pa
     assert names == [f"schedule={schedule},seed={seed}" for seed in (1, 2) for schedule in ("cosine", "constant")]
     assert capfd.readouterr().out == ""
     assert [path.name for path in elsewhere.iterdir()] == ["my runs, v2"]
+
+
+@pytest.mark.parametrize("experiment", ["cells", "cells_toy"])
+def test_experiment_cells_is_a_sweep_over_models(experiment: str, jobs: list[Job]) -> None:
+    where = ["data.path=p", "run_dir=r"]
+    assert train("-m", f"experiment={experiment}", *where) == 0
+    names = ("gru", "gru_cho", "lstm", "rnn", "no_attention", "transformer")
+    assert [job.run_dir for job in jobs] == [f"r/model={experiment}_{name}" for name in names]
+    assert {job.model.cell for job in jobs} == set(Cell)
+    assert len({(job.training.max_steps, job.tokenizer.vocab_size, job.model.dropout) for job in jobs}) == 1
+    jobs.clear()
+    assert train(f"experiment={experiment}", f"model={experiment}/lstm", *where) == 0
+    assert [(job.run_dir, job.model.cell) for job in jobs] == [("r", Cell.lstm)]
 
 
 def test_sweep_over_paths_without_run_dir(jobs: list[Job]) -> None:

@@ -12,6 +12,7 @@ from nmt.config.evaluate import EvaluateConfig
 from nmt.config.train import TrainConfig
 from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError, UserError
+from nmt.models.seq2seq import build
 from nmt.search import STRATEGIES, Beam
 from nmt.training.schedule import SCHEDULES
 
@@ -25,7 +26,7 @@ def schedules() -> None:
 
 
 def choices(group: str) -> list[str]:
-    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+    return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
 
 
 def test_conf_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +42,18 @@ def test_every_choice_of_a_group_composes(group: str) -> None:
         where = ["run_dir=r", "data.path=p"] if group in ("data", "experiment") and choice != "parallel" else WHERE
         settings = to_settings(compose("train", TrainConfig, [f"{group}={choice}", *where]), TrainConfig)
         assert isinstance(settings, TrainConfig)
+
+
+@pytest.mark.parametrize(("experiment", "vocab"), [("cells", 4000), ("cells_toy", 1000)])
+def test_models_to_be_compared_have_as_many_parameters(experiment: str, vocab: int) -> None:
+    counts = []
+    for choice in choices("model"):
+        if choice.startswith(f"{experiment}/"):
+            overrides = [f"experiment={experiment}", f"model={choice}", "run_dir=r", "data.path=p"]
+            config = to_settings(compose("train", TrainConfig, overrides), TrainConfig).model
+            counts.append(sum(weights.numel() for weights in build(config, vocab, vocab, joint=True).parameters()))
+    assert len(counts) == 6
+    assert max(counts) < 1.03 * min(counts)
 
 
 def test_every_alternative_in_code_has_a_file() -> None:

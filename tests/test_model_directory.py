@@ -276,7 +276,7 @@ def change(*keys: str, to: object) -> Callable[[dict[str, Any]], object]:
         (change("architecture", "embedding_size", to=10**12), "describes a model that can't be built"),
         (
             change("architecture", "_target_", to="os.system"),
-            "the key `_target_` is unknown, and must be one of attention, ",
+            "the key `_target_` is unknown, and must be one of architecture, attention, ",
         ),
         (change("architecture", to=[]), "`architecture` must be of type object, but is \\[\\] instead"),
         (change("extra", to=1), "the key `extra` is unknown"),

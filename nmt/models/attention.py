@@ -93,7 +93,7 @@ class DotAttention(Attention):
         super().__init__()
         if hidden_size != memory_size:
             raise UserError(
-                f"`model.hidden_size` must equal 2 × `encoder_hidden_size` ({memory_size}) with dot attention, "
+                f"`model.hidden_size` must be the size of the encoder's states ({memory_size}) with dot attention, "
                 f"but is {hidden_size} instead"
             )
         self.context_size = memory_size

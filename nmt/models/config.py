@@ -23,7 +23,7 @@ class Architecture(StrEnum):
 class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
-    ``encoder_hidden_size`` is a direction's; the decoder sees the sum of them. ``dropout`` sits between layers, on what attention
+    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``dropout`` sits between layers, on what attention
     is given and gives, and on the readout. A Transformer is described by ``attention_heads``, ``embedding_size`` (of all its
     states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
     """
@@ -37,7 +37,7 @@ class ModelConfig:
     direction: Direction = Direction.both
     embedding_size: int = 256
     hidden_size: int = 256
-    encoder_hidden_size: int = 128
+    encoder_hidden_size: int | None = None
     encoder_layers: int = 2
     decoder_layers: int = 2
     feedforward_size: int = 512
@@ -52,7 +52,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         sizes = ("attention_heads", "embedding_size", "hidden_size", "encoder_hidden_size", "encoder_layers", "decoder_layers")
         for name in (*sizes, "feedforward_size"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"`model.{name}` must be at least 1, but is {getattr(self, name)} instead")
         for name in ("dropout", "embedding_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
@@ -66,9 +66,14 @@ class ModelConfig:
             )
 
     @property
+    def encoder_size(self) -> int:
+        """The hidden size of one direction of the recurrent encoder."""
+        return self.encoder_hidden_size or self.hidden_size // len(self.direction.names)
+
+    @property
     def memory_size(self) -> int:
-        """The size of the recurrent encoder's states."""
-        return len(self.direction.names) * self.encoder_hidden_size
+        """The size of the recurrent encoder's states, all directions side by side."""
+        return len(self.direction.names) * self.encoder_size
 
     @property
     def has_attention(self) -> bool:
@@ -82,6 +87,8 @@ class ModelConfig:
         return f"{self.cell} with {'no' if self.attention is AttentionKind.none else self.attention} attention"
 
     def _check_recurrent(self) -> None:
+        if self.encoder_hidden_size is None and self.hidden_size % len(self.direction.names):
+            raise UserError(f"`model.hidden_size` must be even, as two directions share it, but is {self.hidden_size} instead")
         if self.wiring in (Wiring.summary, Wiring.state_only) and self.attention is not AttentionKind.none:
             raise UserError(f"`model.attention` must be none with `wiring={self.wiring}`, but is {self.attention} instead")
         if self.bridge is BridgeKind.hand_over:

@@ -106,7 +106,7 @@ def _recurrent(config: ModelConfig, source: Embedding, target: Embedding, dropou
         config.cell,
         config.direction,
         config.embedding_size,
-        config.encoder_hidden_size,
+        config.encoder_size,
         config.encoder_layers,
         dropout,
         residual=config.residual,

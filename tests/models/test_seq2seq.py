@@ -173,8 +173,12 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
             "`model.decoder_layers` must be the encoder's (2) with `bridge=hand_over`, but is 3 instead",
         ),
         (
-            {"bridge": BridgeKind.hand_over, "direction": Direction.forwards},
+            {"bridge": BridgeKind.hand_over, "direction": Direction.forwards, "encoder_hidden_size": 128},
             "`model.hidden_size` must be the encoder's (128) with `bridge=hand_over`, but is 256 instead",
+        ),
+        (
+            {"hidden_size": 255},
+            "`model.hidden_size` must be even, as two directions share it, but is 255 instead",
         ),
         (
             {"architecture": Architecture.transformer, "embedding_size": 100},
