@@ -15,7 +15,7 @@ from nmt.pages.bars import Bar, bar_chart
 from nmt.pages.charts import legend
 from nmt.pages.document import figure, flowing, labelled, page, scrolling, section
 from nmt.pages.heat_map import colour_bar, heat_map
-from nmt.pages.html import Html, element
+from nmt.pages.html import Html, element, together
 from nmt.pages.tracks import Heat, Lines, tracks
 
 
@@ -41,8 +41,8 @@ def _said(sentence: str) -> Html:
 def _translations(inspection: Inspection) -> Html:
     rows = []
     for rank, one in enumerate(inspection.hypotheses, start=1):
-        cut = "" if one.finished else " (cut at the length limit)"
-        rows.append((f"{rank}. score {one.score:.3f}, log-probability {one.log_prob:.3f}", one.text + cut))
+        told = f" log-probability {one.log_prob:.3f}{'' if one.finished else ', cut at the length limit'}"
+        rows.append((f"{rank}. score {one.score:.3f}", together(one.text, element("span", {"class": "soft"}, told))))
     return labelled(rows)
 
 

@@ -1,5 +1,6 @@
 """Beam search against the enumerated truth."""
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from nmt.search import Beam, Greedy, Hypothesis
-from nmt.search.record import Kept
+from nmt.search.record import History, Kept
 
 # The last token of a source is its end mark: 3, 1, 2 and 0 pieces.
 SOURCES = [(7, 8, 9, 2), (7, 2), (9, 8, 2), (2,)]
@@ -195,3 +196,18 @@ def test_hypotheses_are_distinct_and_in_order(scripted: ModuleType) -> None:
     for found in Beam(beam_size=12, n_best=12)(model, *scripted.batch(SOURCES)):
         assert len({(*h.tokens, h.finished) for h in found}) == len(found) > 1
         assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_history_that_is_given_holds_what_was_considered(scripted: ModuleType, seed: int) -> None:
+    table = scripted.Table(seed)
+    beam = Beam(max_length_ratio=0.5, max_length_offset=3, beam_size=3, n_best=2, length_penalty=0.5)
+    history = History()
+    found = beam(scripted.ScriptedDecoder(table), *scripted.batch(SOURCES), history=history)
+    assert found == beam(scripted.ScriptedDecoder(table), *scripted.batch(SOURCES))
+    for hypotheses, ends in zip(found, history.ends, strict=True):
+        assert [float(history.log_prob[step - 1][entry]) for step, entry in ends] == [one.log_prob for one in hypotheses]
+        assert [float(history.score[step - 1][entry]) for step, entry in ends] == [one.score for one in hypotheses]
+    for log_prob, score, tokens in zip(history.log_prob, history.score, history.tokens, strict=True):
+        assert (log_prob[score > -math.inf] > -math.inf).all()  # what ended was there
+        assert (score[(tokens == scripted.EOS) & (log_prob > -math.inf)] > -math.inf).all()  # and an end mark is an end
