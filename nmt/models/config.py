@@ -23,9 +23,9 @@ class Architecture(StrEnum):
 class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
-    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``dropout`` sits between layers, on what attention
-    is given and gives, and on the readout. A Transformer is described by ``attention_heads``, ``embedding_size`` (of all its
-    states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
+    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``dropout`` sits between
+    layers, on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
+    ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
     """
 
     architecture: Architecture = Architecture.recurrent
