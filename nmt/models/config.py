@@ -91,6 +91,8 @@ class ModelConfig:
             raise UserError(f"`model.hidden_size` must be even, as two directions share it, but is {self.hidden_size} instead")
         if self.wiring in (Wiring.summary, Wiring.state_only) and self.attention is not AttentionKind.none:
             raise UserError(f"`model.attention` must be none with `wiring={self.wiring}`, but is {self.attention} instead")
+        if self.wiring is Wiring.state_only and self.bridge is not BridgeKind.hand_over:
+            raise UserError(f"`model.bridge` must be hand_over with `wiring=state_only`, but is {self.bridge} instead")
         if self.bridge is BridgeKind.hand_over:
             for name, wanted in (("decoder_layers", self.encoder_layers), ("hidden_size", self.memory_size)):
                 if getattr(self, name) != wanted:
