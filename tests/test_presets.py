@@ -18,24 +18,25 @@ PRESETS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
 SMALL = [
     "data.max_length=9",
     "model.embedding_size=64",
-    "model.hidden_size=128",
+    "model.hidden_size=96",
+    "model.encoder_hidden_size=null",
     "model.encoder_layers=2",
     "model.decoder_layers=2",
     "model.feedforward_size=256",
     "model.dropout=0.0",
     "model.embedding_dropout=0.0",
     "training.label_smoothing=0.0",
-    "training.batch_tokens=1200",
-    "training.learning_rate=0.005",
+    "training.batch_tokens=800",
+    "training.learning_rate=0.01",
     "training.average=0.95",
-    "training.max_steps=300",
+    "training.max_steps=400",
     "training.validate_every=1000",
     "training.validation_sentences=20",
     "training.progress=false",
     "schedule.warmup_steps=40",
 ]
 # Without attention all that is known of a sentence has to pass through one state: that takes longer to learn.
-WITHOUT_ATTENTION = ["training.learning_rate=0.01", "training.max_steps=700", "model.encoder_layers=1", "model.decoder_layers=1"]
+WITHOUT_ATTENTION = ["training.max_steps=700", "model.encoder_layers=1", "model.decoder_layers=1"]
 ALSO = {"cho2014": WITHOUT_ATTENTION, "sutskever2014": WITHOUT_ATTENTION}
 
 

@@ -23,9 +23,9 @@ class Architecture(StrEnum):
 class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
-    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``dropout`` sits between layers, on what attention
-    is given and gives, and on the readout. A Transformer is described by ``attention_heads``, ``embedding_size`` (of all its
-    states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
+    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``dropout`` sits between
+    layers, on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
+    ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
     """
 
     architecture: Architecture = Architecture.recurrent
@@ -91,6 +91,8 @@ class ModelConfig:
             raise UserError(f"`model.hidden_size` must be even, as two directions share it, but is {self.hidden_size} instead")
         if self.wiring in (Wiring.summary, Wiring.state_only) and self.attention is not AttentionKind.none:
             raise UserError(f"`model.attention` must be none with `wiring={self.wiring}`, but is {self.attention} instead")
+        if self.wiring is Wiring.state_only and self.bridge is not BridgeKind.hand_over:
+            raise UserError(f"`model.bridge` must be hand_over with `wiring=state_only`, but is {self.bridge} instead")
         if self.bridge is BridgeKind.hand_over:
             for name, wanted in (("decoder_layers", self.encoder_layers), ("hidden_size", self.memory_size)):
                 if getattr(self, name) != wanted:

@@ -53,7 +53,10 @@ class DirectedLayer(nn.ModuleDict):
 
 
 class RecurrentEncoder(Encoder):
-    """Layers with dropout before each; with ``residual`` connections from the second on, and ``layer_norm`` after each."""
+    """Layers with dropout before each; with ``residual`` connections from the second on, and ``layer_norm`` after each.
+
+    ``with_final``: the final states are asked for; ``with_states``: those of the top layer are.
+    """
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class RecurrentEncoder(Encoder):
         residual: bool,
         layer_norm: bool,
         with_final: bool,
+        with_states: bool,
     ) -> None:
         super().__init__()
         size = len(direction.names) * hidden_size
@@ -75,7 +79,8 @@ class RecurrentEncoder(Encoder):
         self.layers = nn.ModuleList(
             DirectedLayer(direction, cell, input_size if i == 0 else size, hidden_size) for i in range(layers)
         )
-        self.norms = nn.ModuleList(nn.LayerNorm(size) if layer_norm else nn.Identity() for _ in range(layers))
+        normed = range(layers if with_states else layers - 1) if layer_norm else ()
+        self.norms = nn.ModuleList(nn.LayerNorm(size) if i in normed else nn.Identity() for i in range(layers))
         self.dropout = dropout
         self.direction = direction
         self.residual = residual

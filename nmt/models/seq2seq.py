@@ -112,6 +112,7 @@ def _recurrent(config: ModelConfig, source: Embedding, target: Embedding, dropou
         residual=config.residual,
         layer_norm=config.layer_norm,
         with_final=config.bridge is BridgeKind.hand_over,
+        with_states=config.wiring is not Wiring.state_only,
     )
     return encoder, _recurrent_decoder(config, target, dropout)
 

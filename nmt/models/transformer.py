@@ -45,19 +45,21 @@ class TransformerState:
 
 
 class Positions(nn.Module):
-    """√size × embedding + the sinusoids of the positions (Vaswani et al. 2017, section 3.5), of any length."""
+    """√size × embedding + the sinusoids of the positions (Vaswani et al. 2017, section 3.5), of any length.
 
-    def __init__(self, embedding: Embedding, dropout: Dropout) -> None:
+    The embedding has its own dropout.
+    """
+
+    def __init__(self, embedding: Embedding) -> None:
         super().__init__()
         self.embedding = embedding
-        self.dropout = dropout
 
     def forward(self, tokens: Tensor, first: int) -> Tensor:
         """tokens [batch, length], the first of them at position ``first`` → [batch, length, size]."""
         embedded = self.embedding(tokens)
         size = embedded.shape[-1]
         positions = sinusoids(first, tokens.shape[1], size, tokens.device)
-        placed: Tensor = self.dropout(embedded * math.sqrt(size) + positions)
+        placed: Tensor = embedded * math.sqrt(size) + positions
         return placed
 
 
@@ -74,7 +76,7 @@ class TransformerEncoder(Encoder):
 
     def __init__(self, embedding: Embedding, size: int, heads: int, feedforward: int, layers: int, dropout: Dropout) -> None:
         super().__init__()
-        self.positions = Positions(embedding, dropout)
+        self.positions = Positions(embedding)
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(size, heads, feedforward, dropout.p, batch_first=True, norm_first=True)
             for _ in range(layers)
@@ -140,7 +142,7 @@ class TransformerDecoder(Decoder):
 
     def __init__(self, embedding: Embedding, size: int, heads: int, feedforward: int, layers: int, dropout: Dropout) -> None:
         super().__init__()
-        self.positions = Positions(embedding, dropout)
+        self.positions = Positions(embedding)
         self.layers = nn.ModuleList(TransformerDecoderLayer(size, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(size)
         self.size = size

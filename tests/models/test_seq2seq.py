@@ -37,7 +37,7 @@ SYSTEMS = {
     "previous state, no attention": variant(wiring=Wiring.previous_state, **NONE),
     "input feeding, no attention": variant(wiring=Wiring.input_feeding, **NONE),
     "summary": variant(wiring=Wiring.summary, **NONE),
-    "state only": variant(wiring=Wiring.state_only, layer_norm=False, **NONE, **HAND_OVER, **ONE_WAY),
+    "state only": variant(wiring=Wiring.state_only, **NONE, **HAND_OVER, **ONE_WAY),
     "forwards": variant(direction=Direction.forwards, encoder_hidden_size=8),
     "backwards": variant(**ONE_WAY),
     "no norm": variant(layer_norm=False, residual=False),
@@ -175,6 +175,10 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
         (
             {"bridge": BridgeKind.hand_over, "direction": Direction.forwards, "encoder_hidden_size": 128},
             "`model.hidden_size` must be the encoder's (128) with `bridge=hand_over`, but is 256 instead",
+        ),
+        (
+            {"wiring": Wiring.state_only, "attention": AttentionKind.none},
+            "`model.bridge` must be hand_over with `wiring=state_only`, but is summary instead",
         ),
         (
             {"hidden_size": 255},
