@@ -34,6 +34,7 @@ from nmt.search.base import SearchStrategy
 from nmt.tokenizer import JOINT_FILE, SOURCE_FILE, TARGET_FILE, Tokenizer, TokenizerPair
 
 FORMAT = 1
+SHORTEST_LIMIT = 8  # pieces of a source: the second half of fewer might hold no end of a character, which has up to 4 bytes
 CONFIG, WEIGHTS, SEARCH, EVALUATION, CARD = (
     "config.json",
     "model.safetensors",
@@ -45,13 +46,16 @@ CONFIG, WEIGHTS, SEARCH, EVALUATION, CARD = (
 
 @dataclass
 class LoadedModel:
-    """What a model directory holds; ``model`` is in evaluation mode, ``languages`` is (source, target)."""
+    """What a model directory holds; ``model`` is in evaluation mode, ``languages`` is (source, target), and
+    ``max_source_length`` the most pieces that it was trained on.
+    """
 
     config: ModelConfig
     model: Seq2Seq
     tokenizers: TokenizerPair
     search: SearchStrategy
     languages: tuple[str, str]
+    max_source_length: int
 
 
 @dataclass
@@ -78,6 +82,11 @@ class _Facts:
     target_language: str
     tokenizer: _TokenizerFacts
     architecture: ModelConfig
+    max_source_length: int = 256
+
+    def __post_init__(self) -> None:
+        if self.max_source_length < SHORTEST_LIMIT:
+            raise UserError(f"`max_source_length` must be at least {SHORTEST_LIMIT}, but is {self.max_source_length} instead")
 
 
 def save_model_directory(
@@ -88,6 +97,7 @@ def save_model_directory(
     search: SearchStrategy,
     *,
     languages: tuple[str, str],
+    max_source_length: int = 256,
     evaluation: Mapping[str, object] | None = None,
     card: str,
 ) -> None:
@@ -98,7 +108,7 @@ def save_model_directory(
     target = Path(path)
     if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
         raise UserError(f"`{target}` holds something else than a model, which saving a model there would delete")
-    facts = _Facts(FORMAT, nmt.__version__, *languages, _tokenizer_facts(tokenizers), config)
+    facts = _Facts(FORMAT, nmt.__version__, *languages, _tokenizer_facts(tokenizers), config, max_source_length)
     strategy = name_of(search, STRATEGIES)
     with atomic_directory(target) as directory:
         write_json(directory / CONFIG, asdict(facts))
@@ -125,6 +135,7 @@ def load_model_directory(path: str | os.PathLike[str], device: str | torch.devic
         tokenizers=tokenizers,
         search=_read_search(directory / SEARCH),
         languages=(facts.source_language, facts.target_language),
+        max_source_length=facts.max_source_length,
     )
 
 

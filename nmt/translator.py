@@ -12,7 +12,7 @@ from nmt.errors import UserError
 from nmt.inspection.result import Inspection
 from nmt.inspection.run import run
 from nmt.inspection.tree import search_tree
-from nmt.model_directory import load_model_directory
+from nmt.model_directory import SHORTEST_LIMIT, load_model_directory
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search.base import Hypothesis, SearchStrategy
 from nmt.search.record import History
@@ -37,10 +37,9 @@ class _Chunk:
 class Translator:
     """Translates sentences with a model, its tokenizers and a search strategy.
 
-    A source of more than ``max_source_length`` pieces (longer than models are trained on: ``data.max_length``
-    has the same default) is cut into chunks, whose translations are joined by spaces. A chunk is filled to
-    more than half: up to its last end of a sentence, or else between words, or else between characters.
-    Nothing is left out.
+    A source of more than ``max_source_length`` pieces (than the model was trained on: a model directory knows)
+    is cut into chunks, whose translations are joined by spaces. A chunk is filled to more than half: up to its
+    last end of a sentence, or else between words, or else between characters. Nothing is left out.
     """
 
     def __init__(
@@ -52,8 +51,8 @@ class Translator:
         max_source_length: int = 256,
     ) -> None:
         """``device`` is the one that ``model`` is on."""
-        if max_source_length < 8:  # the second half of less might hold no end of a character, which has up to 4 bytes
-            raise UserError(f"`max_source_length` must be at least 8, but is {max_source_length} instead")
+        if max_source_length < SHORTEST_LIMIT:
+            raise UserError(f"`max_source_length` must be at least {SHORTEST_LIMIT}, but is {max_source_length} instead")
         self.model = model
         self.tokenizers = tokenizers
         self.search = search
@@ -65,7 +64,7 @@ class Translator:
         """The translator in a model directory, with its search settings, on ``resolve_device(device)``."""
         where = resolve_device(device)
         loaded = load_model_directory(path, where)
-        return cls(loaded.model, loaded.tokenizers, loaded.search, where)
+        return cls(loaded.model, loaded.tokenizers, loaded.search, where, loaded.max_source_length)
 
     def translate(
         self,

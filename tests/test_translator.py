@@ -347,9 +347,11 @@ def test_translating_keeps_no_gradient() -> None:
 
 def test_from_pretrained_translates_as_the_model_that_was_saved(tmp_path: Path) -> None:
     model, search = network(), Beam(beam_size=2, length_penalty=0.3)
-    save_model_directory(tmp_path / "m", CONFIG, model, TOKENIZERS, search, languages=("en", "xx"), card="")
+    limit = {"max_source_length": 200}
+    save_model_directory(tmp_path / "m", CONFIG, model, TOKENIZERS, search, languages=("en", "xx"), card="", **limit)
     translator = Translator.from_pretrained(tmp_path / "m", device="cpu")
     assert translator.search == search
+    assert translator.max_source_length == 200
     assert translator.device == torch.device("cpu")
     assert translator.translate(LINES) == Translator(model, TOKENIZERS, search).translate(LINES)
     assert Translator.from_pretrained(str(tmp_path / "m")).translate([""]) == [Translation("")]

@@ -22,4 +22,4 @@ def translator_of(model: LoadedModel, settings: TranslateConfig) -> Translator:
     device = resolve_device(settings.device.value)
     if settings.num_threads is not None:
         torch.set_num_threads(settings.num_threads)
-    return Translator(model.model.to(device), model.tokenizers, settings.search, device)
+    return Translator(model.model.to(device), model.tokenizers, settings.search, device, model.max_source_length)

@@ -14,7 +14,7 @@ from nmt.data.corpus import DataConfig, Pairs, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
 from nmt.evaluation import Scores, bleu, score
-from nmt.model_directory import save_model_directory
+from nmt.model_directory import SHORTEST_LIMIT, save_model_directory
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy, SearchStrategy
@@ -150,6 +150,11 @@ def _subword_alpha(job: Job) -> float:
     return alpha
 
 
+def _max_source_length(job: Job) -> int:
+    """What the translator cuts longer sources at."""
+    return max(SHORTEST_LIMIT, job.data.max_length)
+
+
 def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter: Reporter, device: torch.device) -> Trainer:
     training = job.training
     batches = TrainingBatches(corpus.encoded, corpus.tokenizers, training.batch_tokens, job.seed, _subword_alpha(job))
@@ -163,6 +168,7 @@ def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter:
         training.validation_tokenize,
         training.validation_sentences,
         device,
+        _max_source_length(job),
     )
     return Trainer(training, job.schedule, model, batches, validator, reporter, run_dir / "checkpoints", device)
 
@@ -171,7 +177,7 @@ def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter
     """Score the best model on the validation set with the job's search, and write the model directory."""
     steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
     trainer.restore_best()
-    translator = Translator(trainer.model, corpus.tokenizers, job.search, device)
+    translator = Translator(trainer.model, corpus.tokenizers, job.search, device, _max_source_length(job))
     translations = [translation.text for translation in translator.translate(corpus.validation.sources())]
     references = corpus.validation.targets()
     scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)
@@ -196,6 +202,7 @@ def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter
         corpus.tokenizers,
         job.search,
         languages=languages,
+        max_source_length=_max_source_length(job),
         evaluation={
             "validation": scores.to_json(),
             "step": best_step,

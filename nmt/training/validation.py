@@ -33,6 +33,7 @@ class Validator:
     target_language: str
     tokenize: str | None
     device: torch.device
+    max_source_length: int
 
     @classmethod
     def from_pairs(
@@ -45,17 +46,18 @@ class Validator:
         tokenize: str | None,
         limit: int,
         device: torch.device,
+        max_source_length: int,
     ) -> Validator:
         """BLEU is taken on the first ``limit`` pairs, the loss on all that are short enough."""
         batches = evaluation_batches(encoded, BATCH_TOKENS)
         sources, references = pairs.sources()[:limit], pairs.targets()[:limit]
-        return cls(batches, sources, references, tokenizers, search, target_language, tokenize, device)
+        return cls(batches, sources, references, tokenizers, search, target_language, tokenize, device, max_source_length)
 
     def __call__(self, model: Seq2Seq) -> tuple[dict[str, float], list[str]]:
         """loss (nats a token, without smoothing), perplexity, BLEU and the seconds it took; and the translations."""
         began = time.monotonic()
         loss = self.loss(model)
-        translator = Translator(model, self.tokenizers, self.search, self.device)
+        translator = Translator(model, self.tokenizers, self.search, self.device, self.max_source_length)
         translations = [translation.text for translation in translator.translate(self.sources)]
         score = bleu(translations, self.references, tokenize=self.tokenize, target_language=self.target_language).score
         values = {"loss": loss, "perplexity": perplexity(loss), "bleu": score, "seconds": time.monotonic() - began}

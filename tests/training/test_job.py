@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def job(run_dir: Path, data: DataConfig, **training: object) -> Job:
 
 
 def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    scores = run_training(job(tmp_path / "run", corpus))
+    scores = run_training(job(tmp_path / "run", replace(corpus, max_length=60)))
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"config.yaml", "train.log", "metrics.jsonl", "tensorboard", "tokenizer", "checkpoints", "model"}
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"last", "best"}
@@ -78,7 +79,9 @@ def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, c
     evaluation = json.loads((tmp_path / "run" / "model" / "evaluation.json").read_text())
     assert evaluation["validation"] == scores.to_json()
     assert scores.bleu.signature in (tmp_path / "run" / "model" / "README.md").read_text()
-    assert str(Translator.from_pretrained(tmp_path / "run" / "model", "cpu").translate(["The cat sleeps."])[0])
+    translator = Translator.from_pretrained(tmp_path / "run" / "model", "cpu")
+    assert translator.max_source_length == 60
+    assert str(translator.translate(["The cat sleeps."])[0])
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("device cpu (")

@@ -93,7 +93,7 @@ def test_validation_loss_is_the_cross_entropy_and_leaves_the_mode() -> None:
     model = network().train()
     model.decoder.dropout.p = 0.5  # must not count in validation
     batch = collate(SOURCES, TARGETS)
-    validator = Validator([batch], [], [], None, None, "de", None, CPU)  # type: ignore[arg-type]
+    validator = Validator([batch], [], [], None, None, "de", None, CPU, 256)  # type: ignore[arg-type]
     found = validator.loss(model)
     assert model.training
     logits = model.eval()(batch.source, batch.source_mask, batch.target_in).detach().flatten(0, 1)[batch.positions]
