@@ -14,7 +14,8 @@ from nmt.inspection.run import run
 from nmt.inspection.tree import search_tree
 from nmt.model_directory import SHORTEST_LIMIT, load_model_directory
 from nmt.models.seq2seq import Seq2Seq
-from nmt.search.base import Hypothesis, SearchStrategy
+from nmt.search.base import SearchStrategy
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.tokenizer import EOS, TokenizerPair
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis

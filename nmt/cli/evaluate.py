@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from nmt.cli.compose import search_values
 from nmt.cli.lines import output
 from nmt.cli.load import translator_of
-from nmt.cli.test_set import HELP, add_arguments, chosen_files, read_test_set, settings_for
+from nmt.cli.references import HELP, add_arguments, chosen_files, read_test_set, settings_for
 from nmt.evaluation import score
 from nmt.model_directory import load_model_directory
 

@@ -2,9 +2,10 @@
 ``base``.
 """
 
-from nmt.search.base import Hypothesis, Model, SearchStrategy
+from nmt.search.base import Model, SearchStrategy
 from nmt.search.beam import Beam
 from nmt.search.greedy import Greedy
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.sampling import Sampling
 
 STRATEGIES: dict[str, type[SearchStrategy]] = {"beam": Beam, "greedy": Greedy, "sampling": Sampling}

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
+from nmt.search.hypothesis import Hypothesis
+from nmt.search.record import History
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from nmt.search.record import History
 
 MemoryT = TypeVar("MemoryT", bound="Memory")
 StateT = TypeVar("StateT", bound="State")
@@ -64,25 +64,6 @@ class Model(Protocol[MemoryT, StateT]):
 
 
 @dataclass
-class Hypothesis:
-    """One translation of one sentence.
-
-    ``tokens`` without BOS and EOS; ``log_prob`` the model's log-probability (natural logarithm, summed, the
-    end mark's included); ``score`` the log_prob after penalties, which is what hypotheses are ranked by:
-    higher is better. ``attention`` [steps, src_len], on the CPU: steps is len(tokens) + 1, the end mark
-    having its row, and src_len is the sentence's own length, its end mark included; None if not asked for or
-    if the model has none. ``finished`` is False if the hypothesis was cut at the maximal length: then it has
-    no end mark, neither in log_prob nor in attention.
-    """
-
-    tokens: list[int]
-    log_prob: float
-    score: float
-    attention: Tensor | None = None
-    finished: bool = True
-
-
-@dataclass
 class SearchStrategy(ABC):
     """A search is its settings: the knobs are fields and calling it is the algorithm.
 
@@ -121,7 +102,7 @@ class SearchStrategy(ABC):
         source_mask: Tensor,
         *,
         with_attention: bool = False,
-        history: "History | None" = None,
+        history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """Translates a batch.
 

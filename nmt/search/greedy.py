@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.search.base import Hypothesis, Model, SearchStrategy
+from nmt.search.base import Model, SearchStrategy
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.loop import Candidates, Step, decode
 from nmt.search.record import History
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.search.base import Hypothesis, Model, SearchStrategy
+from nmt.search.base import Model, SearchStrategy
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History, Kept
 from nmt.search.scoring import coverage_penalty, length_penalty
 from nmt.tokenizer import BOS, EOS, PAD

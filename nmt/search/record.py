@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.search.base import Hypothesis
+from nmt.search.hypothesis import Hypothesis
 from nmt.tokenizer import PAD
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from nmt.errors import UserError
-from nmt.search.base import Hypothesis, Model, SearchStrategy, at_least
+from nmt.search.base import Model, SearchStrategy, at_least
+from nmt.search.hypothesis import Hypothesis
 from nmt.search.loop import Candidates, Step, decode
 from nmt.search.record import History
 
