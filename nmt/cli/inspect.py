@@ -3,13 +3,11 @@
 import argparse
 import os
 import re
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from nmt.cli.compose import search_values, to_settings
-from nmt.cli.inspect_memory import run_memory
+from nmt.cli.inspect_memory import Render, as_bytes, run_memory
 from nmt.cli.lines import output, windows
 from nmt.cli.load import compose_for, translator_of
 from nmt.config.translate import TranslateConfig
@@ -39,8 +37,6 @@ settings (an argument that begins as NAME= is one; give a text that does so on s
 _SETTING = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")
 _SUFFIXES = {".html": "page", ".png": "picture"}
 
-Render = Callable[..., bytes]
-
 
 def run(arguments: Sequence[str]) -> int:
     """Show a translation, or what models remember; returns the exit code."""
@@ -51,18 +47,18 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("a model directory must be given, but there are only settings")
     form = _form(chosen.output)
     if chosen.memory:
-        run_memory(rest, settings, chosen.source, chosen.output, _renderer(f"memory_{form}"))
+        run_memory(rest, settings, chosen.source, chosen.output, _renderer(True, form))
         return 0
     if chosen.source is not None:
         raise UsageError("--source must be given with --memory only; a sentence to inspect is an argument or comes from stdin")
     text = _text(rest)
-    render = _renderer(f"inspection_{form}")
+    render = _renderer(False, form)
     model = load_model_directory(rest[0])
     translator = translator_of(model, _settings(model, settings))
     with output(chosen.output) as file:
         search = ", ".join(f"{name} {value}" for name, value in search_values(translator.search).items())
         about = [("model", f"{rest[0]} ({model.config.describe()})"), ("search", search)]
-        file.write(render(translator.inspect(text), about))
+        file.write(as_bytes(render(translator.inspect(text), about)))
     return 0
 
 
@@ -94,21 +90,30 @@ def _form(path: str | None) -> str:
     return _SUFFIXES[suffix]
 
 
-def _renderer(name: str) -> Render:
-    """The function ``name`` of the module that makes this page or picture, as bytes."""
-    modules = {"inspection_page": "page", "inspection_picture": "picture"}
+def _renderer(memory: bool, form: str) -> Render:
+    """What makes this page or picture."""
     try:
-        render: Callable[..., Any] = getattr(import_module(f"nmt.inspection.{modules.get(name, name)}"), name)
+        match memory, form:
+            case False, "page":
+                from nmt.inspection.page import inspection_page
+
+                return inspection_page
+            case False, _:
+                from nmt.inspection.picture import inspection_picture
+
+                return inspection_picture
+            case True, "page":
+                from nmt.inspection.memory_page import memory_page
+
+                return memory_page
+            case _:
+                from nmt.inspection.memory_picture import memory_picture
+
+                return memory_picture
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "matplotlib":
             raise
         raise UserError("a .png picture needs matplotlib, which is not installed: pip install 'nmt[plot]'") from error
-
-    def as_bytes(*arguments: object) -> bytes:
-        made = render(*arguments)
-        return made.encode() if isinstance(made, str) else bytes(made)
-
-    return as_bytes
 
 
 def _settings(model: LoadedModel, overrides: Sequence[str]) -> TranslateConfig:

@@ -16,11 +16,10 @@ from nmt.inspection.memory_page import Measured
 from nmt.model_directory import load_model_directory
 
 _SAMPLE = 200  # sentences
+Render = Callable[..., bytes | str]
 
 
-def run_memory(
-    paths: Sequence[str], overrides: Sequence[str], source: str | None, target: str | None, render: Callable[..., bytes]
-) -> None:
+def run_memory(paths: Sequence[str], overrides: Sequence[str], source: str | None, target: str | None, render: Render) -> None:
     """Measure the models at ``paths`` on the file ``source`` (stdin if None); write what ``render`` makes of it."""
     from nmt.comparison.runs import find_runs  # it knows training, which a sentence's inspection need not load
 
@@ -41,7 +40,7 @@ def run_memory(
             print(f"{one.name}: measuring on {len(sentences)} sentences on {translator.device}", file=sys.stderr)
             curve = memory_curve(translator.model.eval(), translator.tokenizers.source.encode(sentences))
             measured.append(Measured(one.name, curve, len(sentences)))
-        file.write(render(measured))
+        file.write(as_bytes(render(measured)))
     if target is not None:
         print(json.dumps({"curves": [one.to_json() for one in measured]}, ensure_ascii=False))
 
@@ -55,3 +54,8 @@ def _sentences(source: str | None) -> list[str]:
     if not sentences:
         raise UserError(f"{'stdin' if source is None else f'`{source}`'} must have sentences to measure memory on, but has none")
     return sentences
+
+
+def as_bytes(made: bytes | str) -> bytes:
+    """A picture, or a page, as a file holds it."""
+    return made.encode() if isinstance(made, str) else made

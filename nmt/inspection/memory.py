@@ -5,7 +5,8 @@ remembers is in c). Where the Jacobian vanishes with the distance, neither can t
 gradient teach it to (Bengio et al. 1994; Pascanu et al. 2013, https://arxiv.org/abs/1211.5063, section 2.1).
 
 The number is the root mean square of its singular values, ‖∂h_T/∂s_t‖_F / √hidden: 1 at distance 0, and 1 at every distance
-where a layer keeps its state as it is.
+where a GRU keeps its state as it is. An LSTM that keeps its c shows it through o (1 − tanh² c), so its curve may run lower at
+every distance and tell the same: it is the fall that compares.
 """
 
 from __future__ import annotations

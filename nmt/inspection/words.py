@@ -44,6 +44,7 @@ MEMORY = (
     "How strongly the output of the encoder's lowest layer at its last position depends on its state some pieces before: the "
     "norm of ∂h_T/∂s_t, as the root mean square of its singular values, by the distance T − t. At 1 all is passed on. Where a "
     "curve has fallen to almost nothing, almost no gradient comes back: what stood there is forgotten. The scale goes by powers "
-    "of ten, so that a straight fall is a loss by the same factor at every piece."
+    "of ten, so that a straight fall is a loss by the same factor at every piece. An LSTM shows its memory c through its output "
+    "gate, so its curve may run lower everywhere: compare how the curves fall."
 )
 MEMORY_BAND = "Lines are geometric means over the sentences; half of the sentences lie within the band around a line."

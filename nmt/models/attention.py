@@ -66,7 +66,7 @@ class NoAttention(Attention):
         self.context_size = memory_size
 
     def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        return states, states
+        return states[..., :0], states[..., :0]
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         return memory.summary.unsqueeze(1).expand(-1, query.shape[1], -1).to(query.dtype), None
@@ -80,7 +80,7 @@ class NoContext(Attention):
     context_size = 0
 
     def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        return states, states
+        return states[..., :0], states[..., :0]
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         return query[..., :0], None

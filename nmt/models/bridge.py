@@ -27,7 +27,7 @@ class Bridge(nn.Module, ABC):
 
 
 class SummaryBridge(Bridge):
-    """tanh(W summary) a layer (Cho et al. 2014, section 2.2; Bahdanau et al. 2015, A.2.2)."""
+    """tanh(W summary) a layer (Cho et al. 2014, appendix A; Bahdanau et al. 2015, A.2.2)."""
 
     def __init__(self, memory_size: int, layers: int, state_size: int) -> None:
         super().__init__()

@@ -57,6 +57,12 @@ class ModelConfig:
         for name in ("dropout", "embedding_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"`model.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")
+        stepwise = self.wiring in (Wiring.previous_state, Wiring.input_feeding)
+        if self.variational_dropout and (self.architecture is Architecture.transformer or stepwise):
+            raise UserError(
+                "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
+                "but is true instead"
+            )
         if self.architecture is Architecture.recurrent:
             self._check_recurrent()
         elif self.embedding_size % (2 * self.attention_heads):

@@ -127,10 +127,10 @@ class RecurrentDecoder(Decoder):
 
 
 class FirstLayerDecoder(RecurrentDecoder):
-    """The lowest layer asks the attention; the layers above see [below; context].
+    """The lowest layer asks the attention, as in GNMT (Wu et al. 2016, section 3); the layers above see [below; context].
 
-    As in GNMT (Wu et al. 2016, section 3) nothing feeds back from the context into the lowest layer, so a whole target is one
-    call a layer. With ``NoContext`` it is the plain stack of Sutskever et al. (2014).
+    Other than there nothing feeds back from the context into the lowest layer, so a whole target is one call a layer. With
+    ``NoContext`` it is the plain stack of Sutskever et al. (2014).
     """
 
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
@@ -144,7 +144,7 @@ class FirstLayerDecoder(RecurrentDecoder):
 class SummaryDecoder(RecurrentDecoder):
     """Every layer and the readout see the sentence's summary at every step (Cho et al. 2014, section 2.2).
 
-    The context is the same at all steps, so a whole target is one call a layer.
+    The context is the same at all steps, but for dropout, so a whole target is one call a layer.
     """
 
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
@@ -156,7 +156,7 @@ class SummaryDecoder(RecurrentDecoder):
 
 
 class PreviousStateDecoder(RecurrentDecoder):
-    """The top state of the step before asks the attention, and all layers see its answer (Bahdanau et al. 2015, A.1.2)."""
+    """The top state of the step before asks the attention; all layers see its answer (Bahdanau et al. 2015, 3.1, A.2.2)."""
 
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
         embedded, recurrent = self.embedding(tokens), state.recurrent

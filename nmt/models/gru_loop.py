@@ -19,8 +19,9 @@ class _GRULoop(torch.autograd.Function):
         length, batch, _ = projected.shape
         hidden = state.shape[1]
         u_gates, u_candidate = recurrent[: 2 * hidden], recurrent[2 * hidden :]
-        gates = projected[..., : 2 * hidden].contiguous()
-        candidates = projected[..., 2 * hidden :].contiguous()
+        # Copies, as they are worked on in place. Of one position of one sentence, `contiguous` would not copy.
+        gates = projected[..., : 2 * hidden].clone(memory_format=torch.contiguous_format)
+        candidates = projected[..., 2 * hidden :].clone(memory_format=torch.contiguous_format)
         reset_states = projected.new_empty(length, batch, hidden)
         states = projected.new_empty(length + 1, batch, hidden)
         states[0] = state

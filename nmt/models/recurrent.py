@@ -7,9 +7,9 @@ The gated recurrent unit, with the symbols of its papers, for input x_t and stat
     ĥ_t = tanh(W_h x_t + U_h (r_t ⊙ h_{t-1}) + b_h)    candidate, reset *before* the matrix
     h_t = (1 − z_t) ⊙ h_{t-1} + z_t ⊙ ĥ_t
 
-``gru_cho`` is exactly this: the unit of Cho et al. (2014, https://arxiv.org/abs/1406.1078), written as Chung et al. (2014,
-https://arxiv.org/abs/1412.3555, equations 5 to 8) write it. ``gru`` is PyTorch's and cuDNN's form, whose reset comes *after*
-the matrix, so that all three recurrent products of a step are one:
+``gru_cho`` is exactly this: the unit of Cho et al. (2014, https://arxiv.org/abs/1406.1078, equations 5 to 8), written as
+Chung et al. (2014, https://arxiv.org/abs/1412.3555, section 3.2) write it, with biases, which neither spells out. ``gru``
+is PyTorch's and cuDNN's form, whose reset comes *after* the matrix, so that all three recurrent products of a step are one:
 
     ĥ_t = tanh(W_h x_t + r_t ⊙ (U_h h_{t-1} + c_h) + b_h)
 
@@ -149,7 +149,7 @@ class GRULayer(RecurrentLayer):
 
 
 class ChoLayer(RecurrentLayer):
-    """The equations to the letter, reset before the matrix: no library has a kernel for it, so the loop is ours.
+    """The equations to the letter, reset before the matrix: neither PyTorch nor cuDNN has a kernel for it; the loop is ours.
 
     The weights are W = [W_r; W_z; W_h], U = [U_r; U_z; U_h] and b = [b_r; b_z; b_h].
     """

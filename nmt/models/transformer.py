@@ -34,14 +34,14 @@ class TransformerMemory:
 
 @dataclass
 class TransformerState:
-    """Keys and values [rows, layers, length, hidden] of the self-attention of each layer, of the ``length`` tokens so far."""
+    """Keys and values [rows, length, hidden] of the self-attention, of the ``length`` tokens so far: a tensor a layer."""
 
-    keys: Tensor
-    values: Tensor
+    keys: list[Tensor]
+    values: list[Tensor]
 
     def select(self, rows: Tensor) -> TransformerState:
         """The state of these rows (indices [n], int64, repeats allowed)."""
-        return TransformerState(self.keys[rows], self.values[rows])
+        return TransformerState([keys[rows] for keys in self.keys], [values[rows] for values in self.values])
 
 
 class Positions(nn.Module):
@@ -72,7 +72,10 @@ def sinusoids(first: int, length: int, size: int, device: torch.device) -> Tenso
 
 
 class TransformerEncoder(Encoder):
-    """torch's encoder layers. The summary is the mean of the states."""
+    """torch's encoder layers, with torch's initial weights and its dropout, which there is on the attention weights too.
+
+    The summary is the mean of the states.
+    """
 
     def __init__(self, embedding: Embedding, size: int, heads: int, feedforward: int, layers: int, dropout: Dropout) -> None:
         super().__init__()
@@ -98,6 +101,8 @@ class TransformerEncoder(Encoder):
 class TransformerDecoderLayer(nn.Module):
     """Self-attention over the tokens so far, attention to the source, feed-forward network: each on the norm of its input,
     added to it.
+
+    It computes what ``nn.TransformerDecoderLayer`` does with ``norm_first``, which has no cache to step with.
     """
 
     def __init__(self, size: int, heads: int, feedforward: int, dropout: Dropout) -> None:
@@ -154,22 +159,22 @@ class TransformerDecoder(Decoder):
         return TransformerMemory(keys, values, encoded.mask)
 
     def start(self, memory: TransformerMemory, width: int) -> TransformerState:
-        empty = memory.keys.new_zeros(len(memory.mask) * width, len(self.layers), 0, self.size)
+        empty = [memory.keys.new_zeros(len(memory.mask) * width, 0, self.size)] * len(self.layers)
         return TransformerState(empty, empty)
 
     def forward(
         self, tokens: Tensor, state: TransformerState, memory: TransformerMemory
     ) -> tuple[Tensor, TransformerState, Tensor | None]:
         """See ``Decoder``; the attention is that of the last layer, the mean over heads."""
-        states = self.positions(tokens, first=state.keys.shape[2])
-        cache = []
+        states = self.positions(tokens, first=state.keys[0].shape[1])
+        after = TransformerState([], [])
         weights = None
         for i, layer in enumerate(self.layers):
-            past, source = (state.keys[:, i], state.values[:, i]), (memory.keys[:, i], memory.values[:, i])
-            states, present, weights = layer(states, past, source, memory.mask)
-            cache.append(present)
-        keys, values = (torch.stack(tensors, dim=1) for tensors in zip(*cache, strict=True))
-        return self.norm(states), TransformerState(keys, values), weights
+            past, source = (state.keys[i], state.values[i]), (memory.keys[:, i], memory.values[:, i])
+            states, (keys, values), weights = layer(states, past, source, memory.mask)
+            after.keys.append(keys)
+            after.values.append(values)
+        return self.norm(states), after, weights
 
     def recurrent_layers(self) -> list[RecurrentLayer]:
         return []

@@ -29,7 +29,7 @@ def write_card(facts: Facts, config: ModelConfig, scores: Scores) -> str:
     source, target = facts.languages
     return f"""# {source} → {target}
 
-A recurrent translator made by `nmt` {facts.version}: an encoder–decoder ({config.describe()}),
+A translator made by `nmt` {facts.version}: an encoder–decoder ({config.describe()}),
 {facts.parameters:,} parameters, trained on {facts.pairs:,} sentence pairs ({facts.corpus}).
 
     echo "…" | nmt translate DIRECTORY

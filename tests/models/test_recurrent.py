@@ -92,10 +92,18 @@ def test_gradients_of_the_fast_loop_are_those_of_the_equations(cell: Cell) -> No
         torch.testing.assert_close(one, other)
 
 
-def test_gradient_of_the_gru_loop_by_finite_differences() -> None:
-    sizes = (LENGTH, 2, 3 * 3), (2, 3), (3 * 3, 3)
+@pytest.mark.parametrize(("length", "batch"), [(LENGTH, 2), (1, 2), (LENGTH, 1), (1, 1)])
+def test_gradient_of_the_gru_loop_by_finite_differences(length: int, batch: int) -> None:
+    sizes = (length, batch, 3 * 3), (batch, 3), (3 * 3, 3)
     arguments = [torch.randn(size, dtype=torch.float64, requires_grad=True) for size in sizes]
     assert torch.autograd.gradcheck(gru_loop, arguments)
+
+
+def test_gru_loop_leaves_what_it_is_given_alone() -> None:
+    projected, state, recurrent = torch.randn(1, 1, 9), torch.randn(1, 3), torch.randn(9, 3)
+    before = projected.clone()
+    gru_loop(projected, state, recurrent)
+    assert torch.equal(projected, before)
 
 
 def test_gru_loop_in_bf16_stays_close() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from nmt.data.batching import collate
 from nmt.errors import UserError
@@ -9,9 +10,11 @@ from nmt.models.attention import AttentionKind
 from nmt.models.bridge import BridgeKind
 from nmt.models.config import Architecture, ModelConfig
 from nmt.models.decoder import Wiring
+from nmt.models.dropout import Dropout
 from nmt.models.encoder import Direction
 from nmt.models.recurrent import Cell
 from nmt.models.seq2seq import Seq2Seq, build
+from nmt.models.transformer import TransformerDecoderLayer
 from nmt.tokenizer import EOS
 
 VOCAB = 20
@@ -124,6 +127,56 @@ def test_every_parameter_learns(model: Seq2Seq) -> None:
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
+def test_one_sentence_of_one_token_learns_in_bf16(model: Seq2Seq) -> None:
+    """The smallest batch there is, and the gradient under autocast."""
+    model.train()
+    batch = collate([[5]], [[]])
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(batch.source, batch.source_mask, batch.target_in)
+    logits.float().square().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+
+
+def test_tokens_may_come_several_at_a_time(model: Seq2Seq) -> None:
+    batch = collate(SOURCES, TARGETS)
+    whole = model(batch.source, batch.source_mask, batch.target_in)
+    memory = model.encode(batch.source, batch.source_mask)
+    state, parts = model.start(memory, width=1), []
+    for tokens in batch.target_in.split([2, 3, 2], dim=1):
+        features, state, _ = model.decoder(tokens, state, memory)
+        parts.append(model.output(features))
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_transformer_decoder_layer_is_pytorchs() -> None:
+    torch.manual_seed(1)
+    own = TransformerDecoderLayer(8, 2, 12, Dropout(0.0)).eval()
+    its = nn.TransformerDecoderLayer(8, 2, 12, batch_first=True, norm_first=True).eval()
+    query, cross = own.source_query, own.source_attention
+    names = {
+        "self_attn.in_proj": own.self_attention,
+        "self_attn.out_proj.": own.self_output,
+        "multihead_attn.out_proj.": own.source_output,
+        "linear1.": own.feedforward[0],
+        "linear2.": own.feedforward[3],
+        **{f"norm{i + 1}.": norm for i, norm in enumerate(own.norms)},
+    }
+    weights = {
+        f"{name}{'' if name.endswith('.') else '_'}{key}": value
+        for name, module in names.items()
+        for key, value in module.state_dict().items()
+    }
+    for key in ("weight", "bias"):
+        weights[f"multihead_attn.in_proj_{key}"] = torch.cat([query.state_dict()[key], cross.state_dict()[key]])
+    its.load_state_dict(weights)
+    target, memory, mask = torch.randn(2, 5, 8), torch.randn(2, 4, 8), torch.tensor([[True] * 4, [True] * 2 + [False] * 2])
+    nothing = torch.zeros(2, 0, 8)
+    found, _, _ = own(target, (nothing, nothing), tuple(cross(memory).chunk(2, dim=-1)), mask)
+    causal = nn.Transformer.generate_square_subsequent_mask(5)
+    torch.testing.assert_close(found, its(target, memory, tgt_mask=causal, memory_key_padding_mask=~mask))
+
+
 def test_a_recurrent_state_keeps_its_size_and_a_cache_grows() -> None:
     batch = collate(SOURCES, TARGETS)
 
@@ -134,7 +187,8 @@ def test_a_recurrent_state_keeps_its_size_and_a_cache_grows() -> None:
         found = []
         for t in range(3):
             state = model.step(batch.target_in[:, t], state, memory).state
-            found.append(sum(tensor.numel() for tensor in vars(state).values()))
+            tensors = [tensor for value in vars(state).values() for tensor in (value if type(value) is list else [value])]
+            found.append(sum(tensor.numel() for tensor in tensors))
         return found
 
     first, *others = sizes(SYSTEMS["gru"])
@@ -179,6 +233,14 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
         (
             {"wiring": Wiring.state_only, "attention": AttentionKind.none},
             "`model.bridge` must be hand_over with `wiring=state_only`, but is summary instead",
+        ),
+        *(
+            (
+                {"variational_dropout": True, **settings},
+                "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
+                "but is true instead",
+            )
+            for settings in ({"architecture": Architecture.transformer}, {"wiring": Wiring.input_feeding})
         ),
         (
             {"hidden_size": 255},

@@ -6,6 +6,7 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,10 @@ from nmt.data.corpus import DataConfig
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
-from nmt.models.config import ModelConfig
+from nmt.models.bridge import BridgeKind
+from nmt.models.config import Architecture, ModelConfig
+from nmt.models.decoder import Wiring
+from nmt.models.recurrent import Cell
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.config import TrainingConfig
@@ -103,12 +107,30 @@ def weights(run_dir: Path) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize(("number", "end"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+@pytest.mark.parametrize(
+    ("number", "end", "system"),
+    [
+        (signal.SIGINT, KeyboardInterrupt, {}),
+        (signal.SIGTERM, SystemExit, {"cell": Cell.gru_cho, "wiring": Wiring.previous_state}),
+        (signal.SIGINT, KeyboardInterrupt, {"cell": Cell.lstm, "wiring": Wiring.input_feeding, "bridge": BridgeKind.hand_over}),
+        (signal.SIGTERM, SystemExit, {"architecture": Architecture.transformer}),
+    ],
+)
 def test_going_on_is_the_same_as_never_stopping(
-    number: int, end: type[BaseException], tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+    number: int,
+    end: type[BaseException],
+    system: dict[str, Any],
+    tmp_path: Path,
+    corpus: DataConfig,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100}
-    run_training(job(tmp_path / "straight", corpus, **settings))
+
+    def system_job(name: str) -> Job:
+        made = job(tmp_path / name, corpus, **settings)
+        return replace(made, model=replace(made.model, **system))
+
+    run_training(system_job("straight"))
 
     after_update = Trainer._after_update
 
@@ -120,16 +142,17 @@ def test_going_on_is_the_same_as_never_stopping(
     monkeypatch.setattr(Trainer, "_after_update", interrupt)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(end):
-        run_training(job(tmp_path / "stopped", corpus, **settings))
+        run_training(system_job("stopped"))
     assert weights(tmp_path / "stopped") != weights(tmp_path / "straight")
     monkeypatch.undo()
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
 
     torch.manual_seed(99)
-    again = job(tmp_path / "stopped", corpus, **settings)
+    again = system_job("stopped")
     again.resume = True
     run_training(again)
     assert weights(tmp_path / "stopped") == weights(tmp_path / "straight")
+    assert Translator.from_pretrained(tmp_path / "stopped" / "model", "cpu").translate(["The cat sleeps."])[0].hypotheses
 
 
 def test_a_directory_with_a_run_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
