@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 import nmt
+from nmt.cli.allocation import keep_memory
 from nmt.errors import UsageError, UserError
 
 USAGE = """\
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 failed, 2 wrong usage, 130 interrupted. The user's mistakes end in one sentence on stderr, a pipe that its
     reader closed in none.
     """
+    keep_memory()
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()  # here, where a closed pipe is still ours to handle
