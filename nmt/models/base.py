@@ -56,7 +56,7 @@ class Decoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, tokens: Tensor, state: Any, memory: Any) -> tuple[Tensor, Any, Tensor | None]:
         """tokens [rows, length], rows = sentences × width
-        → features [rows, length, embedding_size], the state after the last token, attention [rows, length, src_len] or None.
+        → features [rows, length, feature_size], the state after the last token, attention [rows, length, src_len] or None.
         """
 
     @abstractmethod

@@ -23,8 +23,9 @@ class Architecture(StrEnum):
 class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
-    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``dropout`` sits between
-    layers, on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
+    ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``readout_size`` is that
+    of what the output projection reads, None for ``embedding_size``, as tied embeddings need it. ``dropout`` sits between layers,
+    on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
     ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
     """
 
@@ -38,6 +39,7 @@ class ModelConfig:
     embedding_size: int = 256
     hidden_size: int = 256
     encoder_hidden_size: int | None = None
+    readout_size: int | None = None
     encoder_layers: int = 2
     decoder_layers: int = 2
     feedforward_size: int = 512
@@ -51,7 +53,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         sizes = ("attention_heads", "embedding_size", "hidden_size", "encoder_hidden_size", "encoder_layers", "decoder_layers")
-        for name in (*sizes, "feedforward_size"):
+        for name in (*sizes, "readout_size", "feedforward_size"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"`model.{name}` must be at least 1, but is {getattr(self, name)} instead")
         for name in ("dropout", "embedding_dropout", "word_dropout"):
@@ -63,6 +65,12 @@ class ModelConfig:
                 "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
                 "but is true instead"
             )
+        bound = self.tie_embeddings or self.architecture is Architecture.transformer
+        if bound and self.feature_size != self.embedding_size:
+            raise UserError(
+                f"`model.readout_size` must be `embedding_size` ({self.embedding_size}) with tied embeddings "
+                f"and in a Transformer, but is {self.readout_size} instead"
+            )
         if self.architecture is Architecture.recurrent:
             self._check_recurrent()
         elif self.embedding_size % (2 * self.attention_heads):
@@ -70,6 +78,11 @@ class ModelConfig:
                 f"`model.embedding_size` must be a multiple of 2 × `attention_heads` ({2 * self.attention_heads}) "
                 f"in a Transformer, but is {self.embedding_size} instead"
             )
+
+    @property
+    def feature_size(self) -> int:
+        """The size of what the output projection reads."""
+        return self.readout_size or self.embedding_size
 
     @property
     def encoder_size(self) -> int:

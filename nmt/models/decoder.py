@@ -120,7 +120,7 @@ class RecurrentDecoder(Decoder):
         return hidden, torch.stack(after, dim=1)
 
     def read_out(self, *parts: Tensor) -> Tensor:
-        """Parts [rows, length, size] side by side → features [rows, length, embedding_size]."""
+        """Parts [rows, length, size] side by side → features [rows, length, feature_size]."""
         read = torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1)
         features: Tensor = self.dropout(torch.tanh(self.readout(read)))
         return features

@@ -49,7 +49,7 @@ class Seq2Seq(nn.Module):
         return self.decoder.prepare(self.encoder(source, source_mask))
 
     def features(self, source: Tensor, source_mask: Tensor, target_in: Tensor) -> Tensor:
-        """Teacher forcing up to the output projection: target_in [batch, tgt_len] → [batch, tgt_len, embedding_size]."""
+        """Teacher forcing up to the output projection: target_in [batch, tgt_len] → [batch, tgt_len, feature_size]."""
         memory = self.encode(source, source_mask)
         features: Tensor = self.decoder(target_in, self.decoder.start(memory, width=1), memory)[0]
         return features
@@ -85,7 +85,7 @@ def build(config: ModelConfig, source_vocab: int, target_vocab: int, joint: bool
     )
     families = {Architecture.recurrent: _recurrent, Architecture.transformer: _transformer}
     encoder, decoder = families[config.architecture](config, source, target, Dropout(config.dropout, shared))
-    output = nn.Linear(config.embedding_size, target_vocab)
+    output = nn.Linear(config.feature_size, target_vocab)
     nn.init.zeros_(output.bias)
     if config.tie_embeddings:
         output.weight = target_matrix.weight
@@ -119,8 +119,9 @@ def _recurrent(config: ModelConfig, source: Embedding, target: Embedding, dropou
 
 def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropout) -> RecurrentDecoder:
     attention = _attention(config)
-    word, hidden, context = config.embedding_size, config.hidden_size, attention.context_size
+    word, hidden, context, feature = config.embedding_size, config.hidden_size, attention.context_size, config.feature_size
     kind: type[RecurrentDecoder]
+    # The sizes are of what the lowest layer, the layers above and the readout read, and of what is fed back.
     match config.wiring:
         case Wiring.first_layer | Wiring.state_only:
             kind, first, above, read, feed = FirstLayerDecoder, word, hidden + context, hidden + context + word, 0
@@ -129,13 +130,13 @@ def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropo
         case Wiring.previous_state:
             kind, first, above, read, feed = PreviousStateDecoder, word + context, hidden + context, hidden + context + word, 0
         case Wiring.input_feeding:
-            kind, first, above, read, feed = InputFeedingDecoder, word + word, hidden, hidden + context, word
+            kind, first, above, read, feed = InputFeedingDecoder, word + feature, hidden, hidden + context, feature
     return kind(
         embedding,
         [build_layer(config.cell, first if i == 0 else above, hidden) for i in range(config.decoder_layers)],
         attention,
         _bridge(config),
-        nn.Linear(read, word),
+        nn.Linear(read, feature),
         dropout,
         residual=config.residual,
         layer_norm=config.layer_norm,

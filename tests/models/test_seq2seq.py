@@ -43,6 +43,10 @@ SYSTEMS = {
     "state only": variant(wiring=Wiring.state_only, **NONE, **HAND_OVER, **ONE_WAY),
     "forwards": variant(direction=Direction.forwards, encoder_hidden_size=8),
     "backwards": variant(**ONE_WAY),
+    **{
+        f"wide readout, {wiring}": variant(readout_size=12, tie_embeddings=False, wiring=wiring)
+        for wiring in (Wiring.first_layer, Wiring.input_feeding)
+    },
     "no norm": variant(layer_norm=False, residual=False),
     "transformer": variant(architecture=Architecture.transformer),
     "transformer, 1 layer": variant(architecture=Architecture.transformer, encoder_layers=1, decoder_layers=1),
@@ -241,6 +245,10 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
                 "but is true instead",
             )
             for settings in ({"architecture": Architecture.transformer}, {"wiring": Wiring.input_feeding})
+        ),
+        (
+            {"readout_size": 512},
+            "`model.readout_size` must be `embedding_size` (256) with tied embeddings and in a Transformer, but is 512 instead",
         ),
         (
             {"hidden_size": 255},
