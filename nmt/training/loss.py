@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BLOCK_ROWS = 256
+BLOCK_ROWS = 512
 
 
 class _ProjectedCrossEntropy(torch.autograd.Function):
@@ -45,7 +45,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, smoothing - 1).unsqueeze(1))
             low_grad = grad.to(inputs.dtype)
             torch.mm(low_grad, low_weight, out=grad_x)
-            grad_weight += low_grad.t() @ x
+            _add_product(grad_weight, low_grad.t(), x)
             grad_bias += grad.sum(dim=0)
         ctx.save_for_backward(grad_inputs, grad_weight, grad_bias)
         ctx.mark_non_differentiable(negative_log_likelihood)
@@ -56,6 +56,14 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
         return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """total += left @ right, in one go where the types allow it."""
+    if total.dtype == right.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right
 
 
 def perplexity(loss: float) -> float:
