@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.data.corpus import DataConfig
+from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.encoded import cached_tokenizers
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
@@ -70,7 +72,7 @@ def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, c
     scores = run_training(job(tmp_path / "run", replace(corpus, max_length=60)))
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"config.yaml", "train.log", "metrics.jsonl", "tensorboard", "tokenizer", "checkpoints", "model"}
-    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"last", "best"}
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"last", "previous", "best"}
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [(record["kind"], record["step"]) for record in records] == [
         ("train", 2),
@@ -158,7 +160,7 @@ def test_going_on_is_the_same_as_never_stopping(
 def test_a_directory_with_a_run_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
     (tmp_path / "config.yaml").write_text("seed: 1\n")
     rule = "`run_dir` must be a new directory, but `.*` holds a run already: "
-    with pytest.raises(UserError, match=rule + "it has no checkpoint yet, remove it"):
+    with pytest.raises(UserError, match=rule + "it has no checkpoint, remove it"):
         run_training(job(tmp_path, corpus))
     (tmp_path / "checkpoints" / "last").mkdir(parents=True)
     with pytest.raises(UserError, match=rule + "add `resume=true`"):
@@ -184,12 +186,18 @@ def test_what_could_not_be_scored_is_told_before_training(tmp_path: Path, corpus
     assert not (tmp_path / "run").exists()
 
 
-def test_broken_weights_do_not_take_the_place_of_a_checkpoint(tmp_path: Path, corpus: DataConfig) -> None:
+def test_a_rate_that_is_far_too_high_ends_in_a_sentence_and_leaves_finite_weights(tmp_path: Path, corpus: DataConfig) -> None:
     run = tmp_path / "run"
-    with pytest.raises(UserError, match=r"the (training loss is|weights are not finite)"):
-        run_training(job(run, corpus, learning_rate=1e30, checkpoint_every=1, log_every=6))
-    last = run / "checkpoints" / "last"
-    assert not last.exists() or all(load_file(last / "model.safetensors")[n].isfinite().all() for n in weights(run) if "." in n)
+    with pytest.raises(UserError) as error:
+        run_training(job(run, corpus, learning_rate=1e30, checkpoint_every=100, validate_every=100, max_steps=100))
+    assert str(error.value) == (
+        "loss and gradient must be finite, but from step 2 on they are not, after 3 returns to a checkpoint with half the "
+        f"learning rate each: look at that step's batch (epoch 0, shard 0, batch 1) in `{run / 'bad_batch.json'}`, "
+        "or begin anew with a lower `training.learning_rate`"
+    )
+    last = load_file(run / "checkpoints" / "last" / "model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in last.values())
+    assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["returns"] == 3
 
 
 def test_the_finished_model_holds_the_average_of_the_best_checkpoint(finished: Path) -> None:
@@ -241,18 +249,133 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfi
     assert weights(run) == before
 
 
+def bit_flipped(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+
+
+def again(run_dir: Path, data: DataConfig, **training: object) -> Job:
+    return replace(job(run_dir, data, **training), resume=True)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], bit_flipped])
 @pytest.mark.parametrize("name", ["model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"])
-def test_damaged_checkpoint_is_named(name: str, finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
-    shutil.copytree(finished, tmp_path / "run")
-    file = tmp_path / "run" / "checkpoints" / "last" / name
-    file.write_bytes(file.read_bytes()[:100])
-    again = job(tmp_path / "run", corpus, max_steps=12)
-    again.resume = True
-    with pytest.raises(UserError, match=r"`.*checkpoints/last.*` is damaged"):
-        run_training(again)
-    file.unlink()
-    with pytest.raises(UserError, match=rf"`.*{name}` is missing"):
-        run_training(again)
+def test_of_a_damaged_checkpoint_the_one_before_is_taken(
+    name: str,
+    damage: Callable[[bytes], bytes],
+    finished: Path,
+    corpus: DataConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    before = weights(run)
+    file = run / "checkpoints" / "last" / name
+    file.write_bytes(damage(file.read_bytes()))
+    run_training(again(run, corpus))
+    assert weights(run) == before
+    log = capsys.readouterr().err
+    assert f"warning: `{file}` is damaged: its checksum is not that of SHA256SUMS; trying the checkpoint `previous`" in log
+    assert "resumed at step 3" in log
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last", "previous", "best", "damaged"}
+
+
+def test_a_checkpoint_must_be_whole(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    last, previous = run / "checkpoints" / "last", run / "checkpoints" / "previous"
+    (last / "SHA256SUMS").unlink()
+    (previous / "optimizer.pt").unlink()
+    with pytest.raises(UserError) as error:
+        run_training(again(run, corpus, max_steps=12))
+    assert str(error.value) == (
+        f"a checkpoint in `{run / 'checkpoints'}` must be whole, but `{last / 'SHA256SUMS'}` is missing, "
+        f"and `{previous / 'optimizer.pt'}` is missing"
+    )
+    shutil.rmtree(last)
+    shutil.rmtree(previous)
+    with pytest.raises(UserError, match="`resume=true` needs a run with a checkpoint, but `.*run` has none"):
+        run_training(again(run, corpus, max_steps=12))
+
+
+def test_of_a_damaged_best_checkpoint_the_last_one_is_taken(
+    finished: Path, corpus: DataConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "model")
+    best = run / "checkpoints" / "best" / "average.safetensors"
+    best.write_bytes(bit_flipped(best.read_bytes()))
+    run_training(again(run, corpus))
+    assert f"`{best}` is damaged: its checksum is not that of SHA256SUMS; trying the checkpoint `last`" in capsys.readouterr().err
+    assert json.loads((run / "model" / "evaluation.json").read_text())["step"] == 6
+    average = load_file(run / "checkpoints" / "last" / "average.safetensors")
+    model = load_file(run / "model" / "model.safetensors")
+    assert {tensor.numpy().tobytes() for tensor in average.values()} == {tensor.numpy().tobytes() for tensor in model.values()}
+
+
+def contents(directory: Path) -> dict[str, tuple[bytes, int]]:
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {str(file.relative_to(directory)): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(
+    finished: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(finished)
+    assert run_training(again(finished, corpus)) is None
+    way = "this run is finished at step 6: `training.max_steps` above that lets it go further"
+    assert capsys.readouterr().err.splitlines()[-1] == way
+    assert contents(finished) == before
+
+
+def test_a_run_that_lost_patience_says_how_to_go_further(
+    tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, settings = tmp_path / "run", {"max_steps": 9, "validate_every": 1, "learning_rate": 1e-9}
+    run_training(job(run, corpus, patience=2, **settings))
+    run_training(again(run, corpus, patience=2, **settings))
+    way = "this run is finished at step 3, as BLEU grew no more: `training.patience` above 2, or 0 for no end, lets it go further"
+    assert capsys.readouterr().err.splitlines()[-1] == way
+    run_training(again(run, corpus, patience=0, **settings))
+    assert "trained 9 steps" in capsys.readouterr().err
+
+
+def test_a_finished_run_without_its_model_writes_it(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "model")
+    run_training(again(run, corpus))
+    for name in ("model.safetensors", "evaluation.json", "search.json", "config.json", "tokenizer.model"):
+        assert (run / "model" / name).read_bytes() == (finished / "model" / name).read_bytes()
+    run_training(replace(again(run, corpus), search=Beam(beam_size=3)))
+    assert json.loads((run / "model" / "search.json").read_text())["beam_size"] == 3
+
+
+def test_another_corpus_or_tokenizer_is_refused(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", tmp_path / "corpus"
+    shutil.copytree(finished, run)
+    shutil.copytree(corpus.path, data)
+    moved = replace(corpus, path=str(data))
+    with (data / "train.en").open("a") as en, (data / "train.fr").open("a") as fr:
+        print("One more.", file=en)
+        print("Encore une.", file=fr)
+    sha256 = r"sha256:\w{64}"
+    with pytest.raises(UserError, match=rf"^the train split of `data.path` must be .* with \({sha256}\), but is .*{sha256}"):
+        run_training(again(run, moved, max_steps=12))
+    cached_tokenizers(load_pairs(moved, "train"), TokenizerConfig(vocab_size=340)).save(run / "tokenizer")
+    with pytest.raises(UserError, match=rf"^the source tokenizer in `run_dir` must be .* with \({sha256}\), but is .*{sha256}"):
+        run_training(again(run, corpus, max_steps=12))
+
+
+def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "step": 8, "time": 1.0, "tokens_per_second": 1.0}\n{"kind": "tra')
+    run_training(again(run, corpus, max_steps=9, validate_every=100))
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [2, 3, 4, 6, 6, 8, 9, 9]
 
 
 @pytest.mark.parametrize(

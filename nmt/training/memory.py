@@ -1,0 +1,57 @@
+"""Batches and the memory that there is: the largest ones, halves of one, and how running out shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from nmt.data.batching import SHARD_PAIRS, Batch, bucket, collate
+from nmt.data.encoded import EncodedPairs
+from nmt.errors import UserError
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch, on a GPU or a CPU, or one of CUDA's libraries could not get the memory that it asked for."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in str(error) for sign in ("DefaultCPUAllocator", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
+    )
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """Two batches with half of the sentences each. Raises ``UserError`` if there is only one."""
+    count, tgt_len = batch.target_in.shape
+    if count == 1:
+        raise UserError(
+            "`data.max_length` must be so small that one pair fits into memory, "
+            f"but a pair of {batch.source.shape[1] - 1} and {tgt_len - 1} pieces does not: lower it, or the sizes of the model"
+        )
+    half = count // 2
+    tokens = int((batch.positions < half * tgt_len).sum())
+    return [
+        Batch(
+            batch.source[:half],
+            batch.source_mask[:half],
+            batch.target_in[:half],
+            batch.positions[:tokens],
+            batch.labels[:tokens],
+        ),
+        Batch(
+            batch.source[half:],
+            batch.source_mask[half:],
+            batch.target_in[half:],
+            batch.positions[tokens:] - half * tgt_len,
+            batch.labels[tokens:],
+        ),
+    ]
+
+
+def largest_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:
+    """Of the batches that a shard of the corpus gives, the one with most positions and the one with most to attend to."""
+    rng = np.random.default_rng(0)
+    members = np.arange(len(pairs)) if len(pairs) <= SHARD_PAIRS else np.sort(rng.integers(len(pairs), size=SHARD_PAIRS))
+    source_lengths, target_lengths = pairs.source_lengths[members] + 1, pairs.target_lengths[members] + 1
+    batches = bucket(source_lengths, target_lengths, batch_tokens, rng)
+    # [batches, 3]: sentences, src_len, tgt_len
+    sizes = np.array([(len(batch), source_lengths[batch].max(), target_lengths[batch].max()) for batch in batches])
+    chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}
+    return [collate(*pairs.ids(members[batches[number]])) for number in sorted(chosen)]
