@@ -26,6 +26,7 @@ from nmt.training.config import TrainingConfig
 from nmt.training.interruption import terminable
 from nmt.training.loop import Trainer
 from nmt.training.memory import largest_batches
+from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter, duration
 from nmt.training.schedule import Schedule
 from nmt.training.validation import Validator
@@ -72,7 +73,7 @@ def run_training(job: Job) -> Scores | None:
     device = resolve_device(job.device)
     if job.num_threads is not None:
         torch.set_num_threads(job.num_threads)
-    torch.manual_seed(job.seed)
+    seed_generators(job.seed)
     reporter = Reporter(job.training.progress)
     reporter.line(f"device {describe(device)}, {job.training.precision}, torch {torch.__version__}")
     corpus = _read(job, run_dir, reporter)

@@ -9,6 +9,13 @@ import numpy as np
 import torch
 
 
+def seed_generators(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global generators."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
 def random_state(device: torch.device) -> dict[str, Any]:
     """The states of Python's, NumPy's and PyTorch's global generators, of the latter also that of ``device``."""
     name, keys, *rest = np.random.get_state(legacy=True)

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from nmt.data.batching import Batch, TrainingBatches
 from nmt.data.corpus import DataConfig, load_pairs
-from nmt.data.encoded import cached_tokenizers
+from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
@@ -22,12 +24,16 @@ from nmt.models.bridge import BridgeKind
 from nmt.models.config import Architecture, ModelConfig
 from nmt.models.decoder import Wiring
 from nmt.models.recurrent import Cell
+from nmt.models.seq2seq import Seq2Seq
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.config import TrainingConfig
 from nmt.training.job import Job, run_training
-from nmt.training.loop import Trainer
+from nmt.training.memory import largest_batches
+from nmt.training.randomness import seed_generators
 from nmt.training.schedule import Cosine
+from nmt.training.update import Updater
+from nmt.training.validation import Validator, batch_loss
 from nmt.translator import Translator
 
 
@@ -109,6 +115,29 @@ def weights(run_dir: Path) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
 
+def state(run_dir: Path) -> tuple[dict[str, bytes], Any]:
+    """All that a run goes on from, bit for bit: weights, average, moments, random generators."""
+    stored = torch.load(run_dir / "checkpoints" / "last" / "optimizer.pt", weights_only=True)
+    states = stored["optimizer"]["state"]
+    moments = {f"{i} {name}": tensor.numpy().tobytes() for i in states for name, tensor in states[i].items()}
+    generators = {name: value.tolist() if name == "cpu" else value for name, value in stored["random"].items()}
+    return weights(run_dir) | moments, generators
+
+
+def encoded(data: DataConfig) -> EncodedPairs:
+    pairs = load_pairs(data, "train")
+    return EncodedPairs.from_pairs(pairs, cached_tokenizers(pairs, TokenizerConfig(vocab_size=350)), data.max_length)
+
+
+def again(run_dir: Path, data: DataConfig, **training: object) -> Job:
+    return replace(job(run_dir, data, **training), resume=True)
+
+
+def nan_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[torch.Tensor, torch.Tensor]:
+    loss, nll = batch_loss(model, batch, smoothing)
+    return loss * float("nan"), nll
+
+
 @pytest.mark.parametrize(
     ("number", "end", "system"),
     [
@@ -126,34 +155,38 @@ def test_going_on_is_the_same_as_never_stopping(
     corpus: DataConfig,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100}
+    settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100, "subword_alpha": 0.5}
+    # So small shards that the run has crossed a border when it is stopped, and is in the middle of the next one.
+    monkeypatch.setattr("nmt.training.job.TrainingBatches", partial(TrainingBatches, shard_pairs=24))
 
     def system_job(name: str) -> Job:
         made = job(tmp_path / name, corpus, **settings)
-        return replace(made, model=replace(made.model, **system))
+        return replace(made, model=replace(made.model, dropout=0.2, word_dropout=0.1, **system))
 
     run_training(system_job("straight"))
 
-    after_update = Trainer._after_update
+    backward_piece, pieces = Updater._backward_piece, []
 
-    def interrupt(self: Trainer) -> None:
-        after_update(self)
-        if self.state.progress.step == 4:
-            os.kill(os.getpid(), number)
+    def interrupt(self: Updater, batch: Batch, tokens: int) -> torch.Tensor:
+        pieces.append(batch)
+        if len(pieces) == tried_first + 2 * 4 + 1:
+            os.kill(os.getpid(), number)  # after the first of the two batches of the fifth update has begun
+        return backward_piece(self, batch, tokens)
 
-    monkeypatch.setattr(Trainer, "_after_update", interrupt)
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(end):
-        run_training(system_job("stopped"))
-    assert weights(tmp_path / "stopped") != weights(tmp_path / "straight")
-    monkeypatch.undo()
+    tried_first = len(largest_batches(encoded(corpus), 200))
+    with monkeypatch.context() as patched:
+        patched.setattr(Updater, "_backward_piece", interrupt)
+        handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        with pytest.raises(end):
+            run_training(system_job("stopped"))
+    stopped = json.loads((tmp_path / "stopped" / "checkpoints" / "last" / "progress.json").read_text())
+    assert stopped["step"] == 5 and stopped["cursor"]["shard"] > 0 and stopped["cursor"]["batch"] > 0
+    assert state(tmp_path / "stopped") != state(tmp_path / "straight")
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
 
-    torch.manual_seed(99)
-    again = system_job("stopped")
-    again.resume = True
-    run_training(again)
-    assert weights(tmp_path / "stopped") == weights(tmp_path / "straight")
+    seed_generators(99)
+    run_training(replace(system_job("stopped"), resume=True))
+    assert state(tmp_path / "stopped") == state(tmp_path / "straight")
     assert Translator.from_pretrained(tmp_path / "stopped" / "model", "cpu").translate(["The cat sleeps."])[0].hypotheses
 
 
@@ -198,6 +231,36 @@ def test_a_rate_that_is_far_too_high_ends_in_a_sentence_and_leaves_finite_weight
     last = load_file(run / "checkpoints" / "last" / "model.safetensors")
     assert all(tensor.isfinite().all() for tensor in last.values())
     assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["returns"] == 3
+    bad = json.loads((run / "bad_batch.json").read_text())
+    assert (bad["step"], bad["epoch"], bad["shard"], bad["batch"]) == (2, 0, 0, 1)
+    english, french = ((Path(corpus.path) / f"train.{language}").read_text().splitlines() for language in ("en", "fr"))
+    assert {(pair["source"]["text"], pair["target"]["text"]) for pair in bad["pairs"]} < set(zip(english, french, strict=True))
+    assert "".join(bad["pairs"][0]["source"]["pieces"]).replace("▁", " ").strip() == bad["pairs"][0]["source"]["text"]
+
+
+def test_ten_bad_updates_in_a_row_return_to_the_last_checkpoint_with_half_the_rate(
+    tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update, tried = Updater.__call__, []
+
+    def spoilt(self: Updater, batches: Sequence[Batch], step: int, rate: float) -> None:
+        tried.append((step, rate))
+        monkeypatch.setattr("nmt.training.update.batch_loss", nan_loss if 5 <= len(tried) <= 14 else batch_loss)
+        update(self, batches, step, rate)
+
+    monkeypatch.setattr(Updater, "__call__", spoilt)
+    run, settings = tmp_path / "run", {"max_steps": 20, "validate_every": 100}
+    run_training(job(run, corpus, **settings))
+    assert [step for step, _ in tried] == [*range(1, 15), *range(4, 21)]
+    assert [rate for _, rate in tried[14:25]] == [rate / 2 for _, rate in tried[3:14]]
+    reason = "10 updates in a row had a loss or gradient that is not finite"
+    log = capsys.readouterr().err
+    assert f"step 14: {reason}; going on from step 3 with 0.5 of the learning rate" in log
+    assert "step 10: no update since the line before had a finite loss and gradient" in log
+    records = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records if record["kind"] == "train"] == [*range(2, 21, 2)]
+    run_training(again(run, corpus, **{**settings, "max_steps": 21}))
+    assert tried[-1][1] == 0.5 * 3e-3 * Cosine(warmup_steps=2)(21, 21)
 
 
 def test_the_finished_model_holds_the_average_of_the_best_checkpoint(finished: Path) -> None:
@@ -229,6 +292,57 @@ def test_patience_ends_a_run(tmp_path: Path, corpus: DataConfig, capsys: pytest.
     assert json.loads((tmp_path / "run" / "checkpoints" / "last" / "progress.json").read_text())["step"] == 3
 
 
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [("nmt.training.job.load_pairs", None), ("nmt.training.job.write_card", 6), ("nmt.model_directory.dump_weights", 6)],
+)
+@pytest.mark.parametrize(("number", "end", "code"), [(signal.SIGINT, KeyboardInterrupt, None), (signal.SIGTERM, SystemExit, 143)])
+def test_a_signal_before_or_after_training_ends_the_run_at_once_and_leaves_nothing_half(
+    place: str,
+    step: int | None,
+    number: int,
+    end: type[BaseException],
+    code: int | None,
+    tmp_path: Path,
+    corpus: DataConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        os.kill(os.getpid(), number)
+
+    run = tmp_path / "run"
+    monkeypatch.setattr(place, interrupted)
+    with pytest.raises(end) as raised:
+        run_training(job(run, corpus))
+    assert getattr(raised.value, "code", None) == code
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if step is None:
+        assert not run.exists()
+    else:
+        assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["step"] == step
+        assert not list(run.glob("*model*"))
+
+
+def test_a_signal_during_validation_waits_for_its_end_and_a_second_one_does_not(
+    tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate = Validator.__call__
+
+    def interrupted(self: Validator, model: Seq2Seq) -> tuple[dict[str, float], list[str]]:
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validate(self, model)
+
+    monkeypatch.setattr(Validator, "__call__", interrupted)
+    for signals, step in ((1, 3), (2, 0)):
+        run = tmp_path / str(signals)
+        with pytest.raises(SystemExit) as raised:
+            run_training(job(run, corpus, checkpoint_every=100))
+        assert raised.value.code == 143
+        assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["step"] == step
+        assert (run / "checkpoints" / "best").exists() == (signals == 1)
+
+
 def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     run_training(job(run, corpus))
@@ -251,10 +365,6 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfi
 
 def bit_flipped(data: bytes) -> bytes:
     return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
-
-
-def again(run_dir: Path, data: DataConfig, **training: object) -> Job:
-    return replace(job(run_dir, data, **training), resume=True)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:100], bit_flipped])
