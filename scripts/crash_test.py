@@ -122,13 +122,16 @@ Aim = tuple[str, Callable[[ForkProcess], bool], float]  # a name, whether the mo
 def _aim(run: Run, rng: random.Random, number: int) -> Aim:
     """How a life of the run is to end."""
     wanted = run.step() + rng.randint(0, 3) * CHECKPOINT_EVERY
-    match number % 3:
+    match number % 4:
         case 0:
             return "training", lambda _: run.step() >= wanted, rng.uniform(0, 0.1)
-        case 1:
-            what = f"checkpoints/{rng.choice(['last', 'last', 'best'])}"
-            name = f"writing {what}"
-            return name, lambda process: run.step() >= wanted and run.is_writing(process, what), rng.uniform(0, 0.005)
+        case 1 | 2:
+            names = ("checkpoints/last", "checkpoints/best")
+
+            def is_writing(process: ForkProcess) -> bool:
+                return run.step() >= wanted and any(run.is_writing(process, name) for name in names)
+
+            return "writing a checkpoint", is_writing, rng.uniform(0, 0.01)
         case _:
             return "starting", lambda _: True, rng.uniform(0, 1)
 
