@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from nmt.data.batching import SHARD_PAIRS, Batch, bucket, collate
+from nmt.data.batching import Batch, bucket, collate
 from nmt.data.encoded import EncodedPairs
 from nmt.errors import UserError
+
+_SAMPLE = 65_536  # pairs among which the largest batches are looked for
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -46,12 +48,13 @@ def halves(batch: Batch) -> list[Batch]:
 
 
 def largest_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:
-    """Of the batches that a shard of the corpus gives, the one with most positions and the one with most to attend to."""
+    """Of the batches of the corpus, or of a sample of it, those with most positions and with most to attend to."""
     rng = np.random.default_rng(0)
-    members = np.arange(len(pairs)) if len(pairs) <= SHARD_PAIRS else np.sort(rng.integers(len(pairs), size=SHARD_PAIRS))
-    source_lengths, target_lengths = pairs.source_lengths[members] + 1, pairs.target_lengths[members] + 1
+    members = np.arange(len(pairs)) if len(pairs) <= _SAMPLE else np.sort(rng.integers(len(pairs), size=_SAMPLE))
+    sources, targets = pairs.ids(members)
+    source_lengths, target_lengths = (np.array([len(ids) + 1 for ids in side]) for side in (sources, targets))
     batches = bucket(source_lengths, target_lengths, batch_tokens, rng)
     # [batches, 3]: sentences, src_len, tgt_len
     sizes = np.array([(len(batch), source_lengths[batch].max(), target_lengths[batch].max()) for batch in batches])
     chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}
-    return [collate(*pairs.ids(members[batches[number]])) for number in sorted(chosen)]
+    return [collate([sources[i] for i in batches[n]], [targets[i] for i in batches[n]]) for n in sorted(chosen)]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -185,11 +184,9 @@ def test_a_rehearsal_leaves_no_trace(largest: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_largest_batches_are_those_with_most_positions_and_most_to_attend_to() -> None:
-    lengths = np.array([1] * 40 + [30, 9, 9])
+    lengths = [1] * 40 + [30, 9, 9]
 
     class Pairs:
-        source_lengths, target_lengths = lengths, lengths
-
         def __len__(self) -> int:
             return len(lengths)
 
