@@ -11,48 +11,72 @@ from nmt.errors import UserError
 
 
 @contextlib.contextmanager
-def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_directory(path: str | os.PathLike[str], previous: Path | None = None) -> Iterator[Path]:
     """Yield an empty directory that becomes ``path`` when the block ends well, and vanishes when it does not.
 
-    It is a hidden neighbour of ``path`` (``.NAME.saving``; one that a killed process left is removed first).
+    It is a hidden neighbour of ``path`` (``.NAME.saving.PROCESS``; those that killed processes left are removed first).
     At the end all its files are fsynced, then it takes its name in one rename. Where there is a directory of
     that name already, Linux exchanges the two in one step (renameat2), so that at every instant ``path`` is
     wholly the old directory or wholly the new one. Elsewhere, and on file systems that can't exchange, the
     old one is renamed to ``.NAME.replaced`` just before: a crash between these two renames leaves it
-    complete, but under that name.
+    complete, but under that name. With ``previous`` the old directory is not deleted but takes the place of the one of
+    that name: at every instant one of the two is complete.
 
     Raises ``UserError`` if something could not be written; the old directory is then as it was.
     """
     target = Path(os.path.realpath(path))  # through a symbolic link: replace what it points to
-    new = target.with_name(f".{target.name}.saving")
+    new = target.with_name(f".{target.name}.saving.{os.getpid()}")
     try:
-        shutil.rmtree(new, ignore_errors=True)
+        _remove_leftovers(target)
         new.mkdir(parents=True)
         yield new
         for file in [*new.rglob("*"), new]:
             _synchronise(file)
-        _put_in_place(new, target)
+        _put_in_place(new, target, previous)
+        with contextlib.suppress(OSError):  # not every system can synchronise a directory
+            _synchronise(target.parent)
     except OSError as error:
         raise UserError(f"`{target}` could not be written and is as it was before: {error}") from error
     finally:
-        shutil.rmtree(new, ignore_errors=True)  # after an exchange this is the old directory
+        shutil.rmtree(new, ignore_errors=True)  # after an exchange this is the directory that was replaced
 
 
-def _put_in_place(new: Path, target: Path) -> None:
+def _remove_leftovers(target: Path) -> None:
+    prefix = f".{target.name}.saving."
+    for path in target.parent.iterdir() if target.parent.is_dir() else ():
+        process = path.name.removeprefix(prefix)
+        if path.name.startswith(prefix) and process.isdecimal() and (int(process) == os.getpid() or not _runs(int(process))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is someone else's
+        pass
+    return True
+
+
+def _put_in_place(new: Path, target: Path, previous: Path | None) -> None:
     if not target.is_dir():
         new.rename(target)
-    elif not _exchange(new, target):
-        old = target.with_name(f".{target.name}.replaced")
-        shutil.rmtree(old, ignore_errors=True)
-        target.rename(old)
+    elif _exchange(new, target):
+        if previous is not None:
+            _put_in_place(new, previous, None)
+    else:
+        old = previous or target.with_name(f".{target.name}.replaced")
+        if previous is None:
+            shutil.rmtree(old, ignore_errors=True)
+        _put_in_place(target, old, None)
         try:
             new.rename(target)
         except OSError:
             old.rename(target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
-    with contextlib.suppress(OSError):  # not every system can synchronise a directory
-        _synchronise(target.parent)
+        if previous is None:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -133,7 +133,7 @@ def load_model_directory(path: str | os.PathLike[str], device: str | torch.devic
         config=facts.architecture,
         model=model.eval().to(device),
         tokenizers=tokenizers,
-        search=_read_search(directory / SEARCH),
+        search=read_search(directory / SEARCH),
         languages=(facts.source_language, facts.target_language),
         max_source_length=facts.max_source_length,
     )
@@ -236,7 +236,8 @@ def _check_format(file: Path, values: dict[str, Any]) -> None:
         )
 
 
-def _read_search(file: Path) -> SearchStrategy:
+def read_search(file: Path) -> SearchStrategy:
+    """The search settings that the file holds. Raises ``UserError``."""
     settings = read_json(file)
     name = settings.pop("strategy", None)
     if name not in list(STRATEGIES):  # a list, as the name may be anything that JSON has

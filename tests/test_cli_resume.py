@@ -10,6 +10,7 @@ from nmt.cli.compose import compose, register, to_settings
 from nmt.cli.resume import CHOICES, saved_overrides, to_text
 from nmt.config.train import TrainConfig
 from nmt.errors import UserError
+from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
 CHANGED = ["search=sampling", "search.top_p=0.9", "schedule=inverse_square_root", "schedule.warmup_steps=7", "num_threads=3"]
@@ -54,3 +55,40 @@ def test_a_file_that_is_no_settings_is_named(tmp_path: Path) -> None:
         (tmp_path / "config.yaml").write_text(text)
         with pytest.raises(UserError, match=r"`.*config.yaml` must hold the settings of a run"):
             saved_overrides(str(tmp_path), [])
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "begun", "found"),
+    [
+        ("model.hidden_size=32", "model.hidden_size", "16", "32"),
+        ("model.cell=lstm", "model.cell", "`gru`", "`lstm`"),
+        ("model.residual=false", "model.residual", "true", "false"),
+        ("tokenizer.vocab_size=400", "tokenizer.vocab_size", "320", "400"),
+        ("training.batch_tokens=300", "training.batch_tokens", "200", "300"),
+        ("training.subword_alpha=0.2", "training.subword_alpha", "null", "0.2"),
+        ("schedule=constant", "schedule.strategy", "`cosine`", "`constant`"),
+        ("data.target=de", "data.target", "`fr`", "`de`"),
+        ("seed=2", "seed", "1", "2"),
+    ],
+)
+def test_what_was_trained_with_must_stay(
+    override: str, name: str, begun: str, found: str, tiny_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (tiny_run / "config.yaml").read_bytes()
+    assert main(["train", f"run_dir={tiny_run}", "resume=true", override]) == 2
+    sentence = f"nmt: `{name}` must stay {begun} in a run that goes on, but is {found} instead\n"
+    assert capsys.readouterr().err == sentence
+    assert (tiny_run / "config.yaml").read_bytes() == config
+
+
+def test_settings_of_logging_validation_and_place_may_change(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+    monkeypatch.setattr("nmt.training.job.run_training", jobs.append)
+    free = ["training.max_steps=9", "training.patience=0", "training.checkpoint_every=7", "training.log_every=3", "num_threads=2"]
+    free += ["training.validate_every=5", "training.validation_beam=2", "training.progress=false", f"data.path={tmp_path}"]
+    free += ["training.validation_sentences=4", "training.validation_tokenize=char", "search=greedy", "device=auto"]
+    same = ["model.hidden_size=16", "seed=1", "schedule=cosine"]
+    assert main(["train", f"run_dir={tiny_run}", "resume=true", *free, *same]) == 0
+    assert jobs[0].training.validation_beam == 2 and jobs[0].data.path == str(tmp_path)

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -461,13 +462,53 @@ def test_an_interruption_leaves_the_old_directory_and_no_litter(saved: Path) -> 
     assert os.listdir(saved.parent) == ["model"]
 
 
-def test_what_a_killed_process_left_is_removed(saved: Path) -> None:
-    leftover = saved.parent / ".model.saving"
-    leftover.mkdir()
-    (leftover / "half").write_text("written")
+def test_what_killed_processes_left_is_removed_and_what_others_write_is_not(saved: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process in (ended.pid, os.getpid(), os.getppid()):
+        leftover = saved.parent / f".model.saving.{process}"
+        leftover.mkdir()
+        (leftover / "half").write_text("written")
     save(saved)
     assert "half" not in contents(saved)
-    assert os.listdir(saved.parent) == ["model"]
+    assert set(os.listdir(saved.parent)) == {"model", f".model.saving.{os.getppid()}"}
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_of_the_new_directory_and_the_one_before_one_is_whole_at_every_instant(
+    can_exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(nmt.atomic, "_exchange", lambda one, other: False)
+    last, previous, seen = tmp_path / "last", tmp_path / "previous", []
+
+    def write(number: int) -> None:
+        with atomic_directory(last, previous) as new:
+            (new / "number").write_text(str(number))
+
+    def look() -> None:
+        seen.append([int((path / "number").read_text()) if path.is_dir() else None for path in (last, previous)])
+
+    rename, exchange = Path.rename, nmt.atomic._exchange
+
+    def renamed(self: Path, target: Path) -> Path:
+        moved = rename(self, target)
+        look()
+        return moved
+
+    def exchanged(one: Path, other: Path) -> bool:
+        done = exchange(one, other)
+        look()
+        return done
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    monkeypatch.setattr(nmt.atomic, "_exchange", exchanged)
+    for number in range(1, 5):
+        write(number)
+        assert seen[-1] == [number, number - 1 or None]
+        assert all(max(filter(None, pair)) >= number - 1 for pair in seen if number > 1)
+        seen.clear()
+    assert set(os.listdir(tmp_path)) == {"last", "previous"}
 
 
 def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,15 +519,15 @@ def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkey
         done.append(file.name)
         synchronise(file)
 
-    def renamed(new: Path, target: Path) -> None:
+    def renamed(new: Path, target: Path, previous: Path | None) -> None:
         done.append("RENAME")
-        put_in_place(new, target)
+        put_in_place(new, target, previous)
 
     monkeypatch.setattr(nmt.atomic, "_synchronise", noted)
     monkeypatch.setattr(nmt.atomic, "_put_in_place", renamed)
     save(saved)
     at = done.index("RENAME")
-    assert set(done[:at]) == {*contents(saved), ".model.saving"}
+    assert set(done[:at]) == {*contents(saved), f".model.saving.{os.getpid()}"}
     assert done[at + 1 :] == [saved.parent.name]
 
 
@@ -510,7 +551,7 @@ def test_file_systems_that_cannot_exchange(saved: Path, monkeypatch: pytest.Monk
     before, rename = contents(saved), Path.rename
 
     def refuse(self: Path, target: Path) -> Path:
-        return no_space() if self.name == ".model.saving" else rename(self, target)  # type: ignore[return-value]
+        return no_space() if self.name.startswith(".model.saving") else rename(self, target)  # type: ignore[return-value]
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(UserError, match="could not be written"):

@@ -1,6 +1,6 @@
 """The settings of a run as text in its directory, and from there back onto the command line that goes on with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nmt.cli.overrides import literal
 from nmt.config.train import TrainConfig
-from nmt.errors import UserError
+from nmt.errors import UsageError, UserError
 from nmt.plain_data import name_of
 from nmt.search import STRATEGIES
 from nmt.training.schedule import SCHEDULES
@@ -17,6 +17,12 @@ from nmt.training.schedule import SCHEDULES
 CONFIG = "config.yaml"
 CHOICES: dict[str, dict[str, Any]] = {"search": STRATEGIES, "schedule": SCHEDULES}
 _NAME = "strategy"  # of the alternative that was chosen, among its settings
+# What a run that goes on may have otherwise than it was begun with. `data.path` is only where the same corpus is now.
+_MAY_CHANGE = frozenset(
+    ["run_dir", "resume", "device", "num_threads", "data.path"]
+    + [f"training.{name}" for name in ("max_steps", "patience", "checkpoint_every", "log_every", "progress", "validate_every")]
+    + [f"training.validation_{name}" for name in ("beam", "sentences", "tokenize")]
+)
 
 
 def to_text(config: DictConfig, settings: TrainConfig) -> str:
@@ -37,25 +43,51 @@ def saved_overrides(run_dir: str, given: Sequence[str]) -> list[str]:
     file = Path(run_dir) / CONFIG
     if not file.is_file():
         return []
-    chosen = {override.partition("=")[0] for override in given}
+    saved = _read(file)
+    choices = {group: f"{group}={saved.pop(f'{group}.{_NAME}')}" for group in CHOICES}
+    chosen = {override.partition("=")[0] for override in given if override not in choices.values()}
+    overrides = [choice for group, choice in choices.items() if group not in chosen]
+    settings = {name: value for name, value in saved.items() if name not in ("run_dir", "resume")}
+    return overrides + [f"{name}={_value(value)}" for name, value in settings.items() if name.partition(".")[0] not in chosen]
+
+
+def check_unchanged(run_dir: str, text: str) -> None:
+    """Settings that belong to what was trained so far must be those in the run's config.yaml. Raises ``UsageError``.
+
+    ``text`` are those to go on with, as ``to_text`` gives them.
+    """
+    file = Path(run_dir) / CONFIG
+    if not file.is_file():
+        return
+    saved, now = _read(file), _flat(yaml.safe_load(text))
+    for name, value in now.items():
+        if value != saved.get(name, value) and name not in _MAY_CHANGE and not name.startswith("search."):
+            raise UsageError(f"`{name}` must stay {_shown(saved[name])} in a run that goes on, but is {_shown(value)} instead")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The settings that the file holds, by their dotted names. Raises ``UserError``."""
     try:
-        saved = yaml.safe_load(file.read_text(encoding="utf-8"))
-        overrides = [f"{group}={saved[group].pop(_NAME)}" for group in CHOICES if group not in chosen]
-        return overrides + [setting for setting in _settings(saved) if setting.partition(".")[0] not in chosen]
-    except (yaml.YAMLError, UnicodeError, AttributeError, KeyError, TypeError) as error:
+        saved = _flat(yaml.safe_load(file.read_text(encoding="utf-8")))
+        absent = [name for name in (f"{group}.{_NAME}" for group in CHOICES) if name not in saved]
+    except (yaml.YAMLError, UnicodeError, AttributeError) as error:
         raise UserError(
             f"`{file}` must hold the settings of a run, but can't be read as such: {' '.join(str(error).split())}"
         ) from error
+    if absent:
+        raise UserError(f"`{file}` must hold the settings of a run, but has no `{absent[0]}`")
+    return saved
 
 
-def _settings(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
     for name, value in values.items():
-        if name in ("run_dir", "resume") and not prefix:
-            continue
-        if type(value) is dict:
-            yield from _settings(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}={_value(value)}"
+        flat |= _flat(value, f"{prefix}{name}.") if type(value) is dict else {f"{prefix}{name}": value}
+    return flat
+
+
+def _shown(value: Any) -> str:
+    return f"`{value}`" if type(value) is str else _value(value)
 
 
 def _value(value: Any) -> str:

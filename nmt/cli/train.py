@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from nmt.cli import report
 from nmt.cli.compose import HYDRA_VERSION, config_directory, hydra_errors, register, to_settings
 from nmt.cli.overrides import quote_text
-from nmt.cli.resume import CHOICES, saved_overrides, to_text
+from nmt.cli.resume import CHOICES, check_unchanged, saved_overrides, to_text
 from nmt.config.train import TrainConfig
 from nmt.errors import UsageError, UserError
 
@@ -89,6 +89,9 @@ def _train(config: DictConfig, fixed: Collection[str], resumed: bool) -> Any:
     settings = to_settings(config, TrainConfig)
     if settings.resume and not resumed:
         raise UsageError("`resume=true` must stand as such beside the `run_dir=DIR` of a run, but does not")
+    config_yaml = to_text(config, settings)
+    if settings.resume:
+        check_unchanged(settings.run_dir, config_yaml)
     return run_training(
         Job(
             run_dir=settings.run_dir,
@@ -102,7 +105,7 @@ def _train(config: DictConfig, fixed: Collection[str], resumed: bool) -> Any:
             training=settings.training,
             schedule=settings.schedule,
             search=settings.search,
-            config_yaml=to_text(config, settings),
+            config_yaml=config_yaml,
         )
     )
 

@@ -23,10 +23,21 @@ class WeightAverage:
         self.averages = [parameter.detach().clone() for parameter in self.parameters]
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights after update number ``step``."""
-        decay = min(self.decay, (1 + step) / (_WARM_UP + step))
-        torch._foreach_lerp_(self.averages, self.parameters, 1 - decay)
+    def update(self, step: int, finite: Tensor) -> None:
+        """Take in the weights after update number ``step``, unless that was skipped for not being ``finite`` [] (bool)."""
+        weight = 1 - min(self.decay, (1 + step) / (_WARM_UP + step))
+        if finite.device.type == "cpu":
+            if finite:
+                torch._foreach_lerp_(self.averages, self.parameters, weight)
+        else:
+            self._lerp(finite * weight)
+
+    @torch.no_grad()
+    def _lerp(self, weight: Tensor) -> None:
+        """θ̄ ← θ̄ + weight (θ − θ̄) with a weight that lies on the device, for which there is no fused kernel."""
+        differences = torch._foreach_sub(self.parameters, self.averages)
+        torch._foreach_mul_(differences, weight)
+        torch._foreach_add_(self.averages, differences)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -1,18 +1,23 @@
-"""Checkpoints: everything that a run needs to go on, written atomically, read without running code.
+"""Checkpoints: everything that a run needs to go on, written atomically, checked and read without running code.
 
 model.safetensors     the weights
 average.safetensors   their moving average
 optimizer.pt          moments, and the random generators' states (read with ``weights_only=True``: tensors and plain values)
-progress.json         step, cursor, best score, counters
+progress.json         step, cursor, best score, counters, fingerprints
+SHA256SUMS            the checksums of the others, as ``sha256sum -c`` reads them
+
+A run keeps three of them: ``last``, ``previous`` (the ``last`` before it) and ``best``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import safetensors
 import torch
@@ -26,13 +31,30 @@ from nmt.errors import UserError
 from nmt.model_directory import dump_weights, load_weights
 from nmt.plain_data import read_bytes, read_json, read_settings, write_json
 from nmt.training.averaging import WeightAverage
+from nmt.training.randomness import random_state, restore_random_state
 
 WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS = "model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"
+CHECKSUMS = "SHA256SUMS"
+LAST, PREVIOUS, BEST, DAMAGED = "last", "previous", "best", "damaged"
+
+
+@dataclass
+class Fingerprints:
+    """What a run was begun with: sha256 of the texts of both splits and of the tokenizers."""
+
+    train: str = ""
+    validation: str = ""
+    source_tokenizer: str = ""
+    target_tokenizer: str = ""
 
 
 @dataclass
 class Progress:
-    """How far a run has come. ``bad_validations`` counts those since the best one; ``seconds`` is the time spent training."""
+    """How far a run has come. ``bad_validations`` counts those since the best one; ``seconds`` is the time spent training.
+
+    ``skipped_in_a_row`` are the updates just before this one that were not finite; ``returns`` counts how often the run went
+    back to a checkpoint for them, each time with half the learning rate.
+    """
 
     step: int = 0
     cursor: Cursor = field(default_factory=Cursor)
@@ -40,6 +62,14 @@ class Progress:
     best_step: int = 0
     bad_validations: int = 0
     seconds: float = 0.0
+    skipped_in_a_row: int = 0
+    returns: int = 0
+    fingerprints: Fingerprints = field(default_factory=Fingerprints)
+
+    @property
+    def rate_factor(self) -> float:
+        """What is left of the learning rate."""
+        return 0.5**self.returns
 
 
 @dataclass
@@ -51,41 +81,113 @@ class Training:
     optimizer: torch.optim.Optimizer
     progress: Progress
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.average.parameters[0].device
 
-def save_checkpoint(path: Path, training: Training) -> None:
-    """Write the checkpoint directory ``path``; until it is complete, the one before it stays."""
-    random: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state_all()
+
+def has_checkpoint(directory: Path) -> bool:
+    """Whether there is anything to go on from among the checkpoints in ``directory``."""
+    return any((directory / name).is_dir() for name in (LAST, PREVIOUS))
+
+
+def save_checkpoint(path: Path, training: Training, previous: Path | None = None) -> None:
+    """Write the checkpoint directory ``path``; until it is complete, the one before it stays, and then as ``previous``."""
     optimizer = io.BytesIO()  # torch's own file writer hides a full disk behind a RuntimeError
-    torch.save({"optimizer": training.optimizer.state_dict(), "random": random}, optimizer)
-    with atomic_directory(path) as folder:
+    torch.save({"optimizer": training.optimizer.state_dict(), "random": random_state(training.device)}, optimizer)
+    with atomic_directory(path, previous) as folder:
         (folder / WEIGHTS).write_bytes(dump_weights(training.model))
         (folder / AVERAGE).write_bytes(dump_tensors(training.average.state()))
         (folder / OPTIMIZER).write_bytes(optimizer.getvalue())
         write_json(folder / PROGRESS, asdict(training.progress))
+        sums = "".join(f"{_checksum(folder / name)}  {name}\n" for name in (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS))
+        (folder / CHECKSUMS).write_text(sums, encoding="utf-8")
 
 
-def load_average(path: Path, training: Training) -> None:
-    """Only the averaged weights and the progress of the checkpoint: all that a finished model needs of it."""
-    training.progress = read_settings(path / PROGRESS, Progress, read_json(path / PROGRESS))
-    average = read_bytes(path / AVERAGE)
-    try:
-        training.average.load(load_tensors(average))
-    except (KeyError, RuntimeError, safetensors.SafetensorError) as error:
-        raise UserError(f"checkpoint `{path}` is damaged or of another configuration: {error}") from error
+def find_checkpoint(directory: Path, names: Sequence[str], files: Sequence[str], warn: Callable[[str], None]) -> Path:
+    """The first of the checkpoints ``names`` in ``directory`` whose ``files`` are as they were written.
+
+    ``warn`` is told of those that are not; there must be one that is (``UserError``).
+    """
+    problems = []
+    for name in names:
+        problem = _damage(directory / name, files)
+        if problem is None:
+            return directory / name
+        problems.append(problem)
+        if name != names[-1]:
+            warn(f"warning: {problem}; trying the checkpoint `{names[len(problems)]}`")
+    raise UserError(f"a checkpoint in `{directory}` must be whole, but {', and '.join(problems)}")
 
 
-def load_checkpoint(path: Path, training: Training) -> None:
-    """Put the state of the checkpoint directory ``path`` into ``training``. What is wrong with it is a ``UserError``."""
+def resume_from_checkpoint(directory: Path, training: Training, warn: Callable[[str], None]) -> None:
+    """Put the newest checkpoint in ``directory`` that is whole into ``training``; a damaged one is renamed to ``damaged``."""
+    path = find_checkpoint(directory, (LAST, PREVIOUS), (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS), warn)
+    _load(path, training)
+    last = directory / LAST
+    if path != last and last.is_dir():  # it must not become `previous` in place of the whole one
+        shutil.rmtree(directory / DAMAGED, ignore_errors=True)
+        last.rename(directory / DAMAGED)
+
+
+def load_average(directory: Path, training: Training, warn: Callable[[str], None]) -> int:
+    """Put the averaged weights of the best checkpoint into the model, for good; returns the step that they are of.
+
+    If that checkpoint is damaged, they are the last ones.
+    """
+    path = find_checkpoint(directory, (BEST, LAST, PREVIOUS), (AVERAGE, PROGRESS), warn)
+    _load_average(path, training)
+    training.average.put_in()
+    return _read_progress(path).step
+
+
+def _load(path: Path, training: Training) -> None:
+    progress = _read_progress(path)
+    _check_fingerprints(progress.fingerprints, training.progress.fingerprints)
     load_weights(path / WEIGHTS, training.model)
-    load_average(path, training)
-    optimizer = read_bytes(path / OPTIMIZER)
+    _load_average(path, training)
     try:
-        stored = torch.load(io.BytesIO(optimizer), map_location="cpu", weights_only=True)
+        stored = torch.load(io.BytesIO(read_bytes(path / OPTIMIZER)), map_location="cpu", weights_only=True)
         training.optimizer.load_state_dict(stored["optimizer"])
-        torch.set_rng_state(stored["random"]["cpu"])
+        restore_random_state(stored["random"], training.device)
     except (ValueError, TypeError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise UserError(f"checkpoint `{path}` is damaged or of another configuration: {error}") from error
-    if "cuda" in stored["random"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(stored["random"]["cuda"])
+        raise UserError(f"checkpoint `{path}` is of another configuration: {error}") from error
+    training.progress = progress
+
+
+def _load_average(path: Path, training: Training) -> None:
+    try:
+        training.average.load(load_tensors(read_bytes(path / AVERAGE)))
+    except (KeyError, RuntimeError, safetensors.SafetensorError) as error:
+        raise UserError(f"checkpoint `{path}` is of another configuration: {error}") from error
+
+
+def _read_progress(path: Path) -> Progress:
+    return read_settings(path / PROGRESS, Progress, read_json(path / PROGRESS))
+
+
+def _check_fingerprints(begun: Fingerprints, found: Fingerprints) -> None:
+    for name, fingerprint in asdict(begun).items():
+        if getattr(found, name) != fingerprint:
+            tokenizer = name.endswith("tokenizer")
+            what = f"the {name.replace('_', ' ')} in `run_dir`" if tokenizer else f"the {name} split of `data.path`"
+            raise UserError(
+                f"{what} must be what the run was begun with ({fingerprint}), but is another one ({getattr(found, name)}) instead"
+            )
+
+
+def _damage(path: Path, files: Sequence[str]) -> str | None:
+    """What is wrong with the ``files`` of a checkpoint, if anything."""
+    if not path.is_dir():
+        return f"`{path}` is missing"
+    try:
+        lines = read_bytes(path / CHECKSUMS).decode("utf-8", "replace").splitlines()
+        damaged = [name for name in files if f"{_checksum(path / name)}  {name}" not in lines]
+    except UserError as error:
+        return str(error)
+    return f"`{path / damaged[0]}` is damaged: its checksum is not that of {CHECKSUMS}" if damaged else None
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(read_bytes(file)).hexdigest()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of an update: the step is finished first."""
+"""Ctrl-C and SIGTERM: in the middle of an update the step is finished first, elsewhere a half-written file is removed."""
 
 from __future__ import annotations
 
@@ -51,3 +51,21 @@ def interruptible() -> Iterator[Interruption]:
         yield interruption
     finally:
         restore()
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Inside the block SIGTERM ends the process as Ctrl-C does, by an exception that lets everything tidy up (exit code 143)."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -14,14 +14,19 @@ from nmt.data.corpus import DataConfig, Pairs, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
 from nmt.evaluation import Scores, bleu, score
-from nmt.model_directory import SHORTEST_LIMIT, save_model_directory
+from nmt.model_directory import EVALUATION, SEARCH, SHORTEST_LIMIT, read_search, save_model_directory
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
+from nmt.plain_data import read_json
 from nmt.search import Beam, Greedy, SearchStrategy
 from nmt.tokenizer import TokenizerConfig, TokenizerKind, TokenizerPair
 from nmt.training.card import Facts, write_card
+from nmt.training.checkpoint import LAST, Fingerprints, has_checkpoint
 from nmt.training.config import TrainingConfig
+from nmt.training.interruption import terminable
 from nmt.training.loop import Trainer
+from nmt.training.memory import largest_batches
+from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter, duration
 from nmt.training.schedule import Schedule
 from nmt.training.validation import Validator
@@ -55,18 +60,20 @@ class _Corpus:
     encoded_validation: EncodedPairs
 
 
-def run_training(job: Job) -> Scores:
+@terminable()
+def run_training(job: Job) -> Scores | None:
     """Train, and leave config.yaml, train.log, metrics.jsonl, tensorboard/, checkpoints/ and model/ in the run directory.
 
-    Returns the finished model's scores on the validation set. Whatever the user got wrong is a ``UserError``; nothing is
-    written to the run directory before the data has been read.
+    Returns the finished model's scores on the validation set; None if the run to go on with was finished already, which is
+    said. Whatever the user got wrong is a ``UserError``; nothing is written to the run directory before the data has been
+    read and the largest batch tried.
     """
     run_dir = Path(job.run_dir)
     _check_run_directory(run_dir, job.resume)
     device = resolve_device(job.device)
     if job.num_threads is not None:
         torch.set_num_threads(job.num_threads)
-    torch.manual_seed(job.seed)
+    seed_generators(job.seed)
     reporter = Reporter(job.training.progress)
     reporter.line(f"device {describe(device)}, {job.training.precision}, torch {torch.__version__}")
     corpus = _read(job, run_dir, reporter)
@@ -77,8 +84,12 @@ def run_training(job: Job) -> Scores:
     if job.resume:
         trainer.resume()
         reporter.line(f"resumed at step {trainer.state.progress.step}")
-    _open(run_dir, job, corpus.tokenizers)
-    reporter.open(run_dir)
+        if trainer.finished and _is_written(run_dir / "model", job, trainer):
+            reporter.line(_how_to_go_further(job, trainer))
+            return None
+    trainer.rehearse(largest_batches(corpus.encoded, job.training.batch_tokens))
+    _open(run_dir, job, corpus.tokenizers, trainer)
+    reporter.open(run_dir, trainer.state.progress.step)
     trainer.run()
     return _finish(job, run_dir, corpus, trainer, reporter, device)
 
@@ -92,10 +103,10 @@ def describe(device: torch.device) -> str:
 
 def _check_run_directory(run_dir: Path, resume: bool) -> None:
     if (run_dir / "config.yaml").exists() and not resume:
-        begun = (run_dir / "checkpoints" / "last").is_dir()
-        way = "add `resume=true` to go on with it" if begun else "it has no checkpoint yet, remove it"
+        begun = has_checkpoint(run_dir / "checkpoints")
+        way = "add `resume=true` to go on with it" if begun else "it has no checkpoint, remove it"
         raise UserError(f"`run_dir` must be a new directory, but `{run_dir}` holds a run already: {way}")
-    if resume and not (run_dir / "checkpoints" / "last").is_dir():
+    if resume and not has_checkpoint(run_dir / "checkpoints"):
         raise UserError(f"`resume=true` needs a run with a checkpoint, but `{run_dir}` has none")
 
 
@@ -125,12 +136,16 @@ def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
     return _Corpus(train, validation, tokenizers, encoded, encoded_validation)
 
 
-def _open(run_dir: Path, job: Job, tokenizers: TokenizerPair) -> None:
-    """Make the run directory; of a run that goes on only the settings may have changed."""
+def _open(run_dir: Path, job: Job, tokenizers: TokenizerPair, trainer: Trainer) -> None:
+    """Make the run directory; of a run that goes on only the settings may have changed.
+
+    config.yaml comes last: a directory that has one holds a run that can go on.
+    """
     try:
         if not job.resume:
             (run_dir / "tokenizer").mkdir(parents=True, exist_ok=True)
             tokenizers.save(run_dir / "tokenizer")
+            trainer.save(LAST)
         new = run_dir / ".config.yaml.saving"
         new.write_text(job.config_yaml, encoding="utf-8")
         new.replace(run_dir / "config.yaml")
@@ -170,18 +185,38 @@ def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter:
         device,
         _max_source_length(job),
     )
-    return Trainer(training, job.schedule, model, batches, validator, reporter, run_dir / "checkpoints", device)
+    texts = (corpus.train.fingerprint, corpus.validation.fingerprint)
+    fingerprints = Fingerprints(*texts, *corpus.tokenizers.fingerprints)
+    checkpoints = run_dir / "checkpoints"
+    return Trainer(training, job.schedule, model, batches, validator, reporter, checkpoints, device, fingerprints)
+
+
+def _is_written(model: Path, job: Job, trainer: Trainer) -> bool:
+    """Whether ``model`` is what the finished training gave, with the job's search."""
+    evaluation = model / EVALUATION
+    if not evaluation.exists():
+        return False
+    written, progress = read_json(evaluation), trainer.state.progress
+    steps = (written.get("step"), written.get("steps"))
+    return steps == (progress.best_step, progress.step) and read_search(model / SEARCH) == job.search
+
+
+def _how_to_go_further(job: Job, trainer: Trainer) -> str:
+    training, step = job.training, trainer.state.progress.step
+    if step >= training.max_steps:
+        return f"this run is finished at step {step}: `training.max_steps` above that lets it go further"
+    how = f"`training.patience` above {training.patience}, or 0 for no end,"
+    return f"this run is finished at step {step}, as BLEU grew no more: {how} lets it go further"
 
 
 def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter: Reporter, device: torch.device) -> Scores:
     """Score the best model on the validation set with the job's search, and write the model directory."""
     steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
-    trainer.restore_best()
+    best_step = trainer.restore_best()
     translator = Translator(trainer.model, corpus.tokenizers, job.search, device, _max_source_length(job))
     translations = [translation.text for translation in translator.translate(corpus.validation.sources())]
     references = corpus.validation.targets()
     scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)
-    best_step = trainer.state.progress.best_step
     languages = (job.data.source, job.data.target)
     facts = Facts(
         languages=languages,
@@ -206,6 +241,7 @@ def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter
         evaluation={
             "validation": scores.to_json(),
             "step": best_step,
+            "steps": steps,
             "data": {"train": corpus.train.fingerprint, "validation": corpus.validation.fingerprint},
         },
         card=write_card(facts, job.model, scores),

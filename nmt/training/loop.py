@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from nmt.data.batching import Batch, Cursor, TrainingBatches
 from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.averaging import WeightAverage
-from nmt.training.checkpoint import Progress, Training, load_average, load_checkpoint, save_checkpoint
-from nmt.training.config import Precision, TrainingConfig
+from nmt.training.bad_batch import write_bad_batch
+from nmt.training.checkpoint import (
+    BEST,
+    LAST,
+    PREVIOUS,
+    Fingerprints,
+    Progress,
+    Training,
+    load_average,
+    resume_from_checkpoint,
+    save_checkpoint,
+)
+from nmt.training.config import TrainingConfig
+from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.interruption import interruptible
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
-from nmt.training.validation import Validator, batch_loss
+from nmt.training.update import Updater, build_optimizer
+from nmt.training.validation import Validator
+
+RETURNS = 3
 
 
 class Trainer:
-    """Trains ``model`` on ``batches`` and keeps the checkpoints ``last`` and ``best`` (by validation BLEU) in ``checkpoints``."""
+    """Trains ``model`` on ``batches``. In ``checkpoints`` it keeps ``last``, the ``previous`` one and, by BLEU, the ``best``."""
 
     def __init__(
         self,
@@ -36,6 +51,7 @@ class Trainer:
         reporter: Reporter,
         checkpoints: Path,
         device: torch.device,
+        fingerprints: Fingerprints,
     ) -> None:
         self.config = config
         self.schedule = schedule
@@ -45,78 +61,100 @@ class Trainer:
         self.checkpoints = checkpoints
         self.device = device
         self.model = model
-        self.state = Training(model, WeightAverage(model, config.average), _optimizer(model, config), Progress())
-        self._sums = _Sums(device)
+        progress = Progress(fingerprints=fingerprints)
+        self.state = Training(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
+        self.updater = Updater(config, model, self.state, device)
+        self._began, self._updates, self._seconds_before = time.monotonic(), 0, 0.0
+        # Where the batches of the latest updates begin: a GPU tells of a bad one only when it is asked, at log time.
+        self._places: deque[tuple[int, Cursor]] = deque(maxlen=config.log_every + TOO_MANY)
+
+    @property
+    def finished(self) -> bool:
+        """Whether ``max_steps`` or patience has ended the training."""
+        return self.state.progress.step >= self.config.max_steps or self.out_of_patience
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether there were as many validations without a better BLEU as ``patience`` allows."""
+        return 0 < self.config.patience <= self.state.progress.bad_validations
 
     def resume(self) -> None:
-        """Go back to the last checkpoint."""
-        load_checkpoint(self.checkpoints / "last", self.state)
+        """Go back to the last checkpoint, or if that is damaged to the one before."""
+        resume_from_checkpoint(self.checkpoints, self.state, self.reporter.line)
+        self.updater.skips = Skips(self.device, self.state.progress.skipped_in_a_row)
 
-    def restore_best(self) -> None:
-        """Put the averaged weights of the best checkpoint into the model."""
-        load_average(self.checkpoints / "best", self.state)
-        self.state.average.put_in()
+    def restore_best(self) -> int:
+        """Put the averaged weights of the best checkpoint into the model; returns the step that they are of."""
+        return load_average(self.checkpoints, self.state, self.reporter.line)
+
+    def rehearse(self, batches: list[Batch]) -> None:
+        """Let it show at once, not after hours, if these batches are too large for memory. Leaves no trace."""
+        self.model.train()
+        split = sum(self.updater.rehearse(batch) for batch in batches)
+        if split:
+            self.reporter.line(
+                f"out of memory: the largest batches were split {split} times, as they will be in training; "
+                "a lower `training.batch_tokens` is faster"
+            )
 
     def run(self) -> None:
         """Train until ``max_steps`` or until patience ends. Ctrl-C and SIGTERM end the step and leave a last checkpoint."""
-        progress = self.state.progress
         self.model.train()
-        self.reporter.start(progress.step, self.config.max_steps)
-        self._began, self._first_step, self._seconds_before = time.monotonic(), progress.step, progress.seconds
-        stream = self.batches.iterate(progress.cursor)
+        self.reporter.start(self.state.progress.step, self.config.max_steps)
+        self._began, self._seconds_before = time.monotonic(), self.state.progress.seconds
+        stream = self.batches.iterate(self.state.progress.cursor)
         try:
             with interruptible() as interruption:
-                while progress.step < self.config.max_steps and not self._out_of_patience() and not interruption.signal:
+                while not (self.finished or interruption.signal):
                     self._update(stream)
-                    self._after_update()
+                    if self._is_lost():
+                        self._go_back()
+                        stream = self.batches.iterate(self.state.progress.cursor)
+                    else:
+                        self._after_update()
             if interruption.signal:
-                self._save("last")
-                self.reporter.line(f"interrupted at step {progress.step}; `resume=true` goes on from here")
+                self._save_interrupted()
                 interruption.leave()
         finally:
             self.reporter.close()
 
     def _update(self, stream: Iterator[tuple[Batch, Cursor]]) -> None:
-        """One step of the optimiser, on ``accumulate`` batches, with the loss a target token."""
-        progress, optimizer = self.state.progress, self.state.optimizer
+        """One step of the optimiser, on ``accumulate`` batches."""
+        progress = self.state.progress
         taken = list(islice(stream, self.config.accumulate))
-        tokens = sum(batch.target_tokens for batch, _ in taken)
-        for batch, _ in taken:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.bf16):
-                loss, nll = batch_loss(self.model, batch.to(self.device), self.config.label_smoothing)
-            (loss / tokens).backward()
-            self._sums.add(nll, batch)
-        torch.nn.utils.clip_grad_norm_(self.state.average.parameters, self.config.clip_norm, foreach=True)
         progress.step += 1
-        for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self.schedule(progress.step, self.config.max_steps)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        self.state.average.update(progress.step)
+        self._updates += 1
+        self._places.append((progress.step, progress.cursor))
+        rate = self.config.learning_rate * progress.rate_factor * self.schedule(progress.step, self.config.max_steps)
+        self.updater([batch for batch, _ in taken], progress.step, rate)
         progress.cursor = taken[-1][1]
+
+    def _is_due(self, every: int) -> bool:
+        return self.state.progress.step % every == 0 or self.state.progress.step == self.config.max_steps
 
     def _after_update(self) -> None:
         """Log, validate and save when it is time to."""
-        config, progress = self.config, self.state.progress
-        last = progress.step == config.max_steps
+        config = self.config
         self.reporter.advance()
-        if progress.step % config.log_every == 0 or last:
+        if self._is_due(config.log_every):
             self._log()
         paused = time.monotonic()
-        if progress.step % config.validate_every == 0 or last:
+        if self._is_due(config.validate_every):
             self._validate()
-        if progress.step % config.checkpoint_every == 0 or last or self._out_of_patience():
-            self._save("last")
-        self._sums.began += time.monotonic() - paused
+        # While updates are skipped, the weights may be what is wrong: the checkpoint before is the one to go back to.
+        if self.finished or (self._is_due(config.checkpoint_every) and self.updater.skips.row == 0):
+            self.save(LAST)
+        self.updater.figures.began += time.monotonic() - paused
 
     def _log(self) -> None:
-        progress = self.state.progress
-        values = self._sums.take()
-        values["learning_rate"] = float(self.state.optimizer.param_groups[0]["lr"])
-        if not math.isfinite(values["loss"]):
-            raise UserError(f"the training loss is {values['loss']} at step {progress.step}: lower `training.learning_rate`")
-        pace = (time.monotonic() - self._began) / (progress.step - self._first_step)
-        self.reporter.training(progress.step, self.config.max_steps, values, pace * (self.config.max_steps - progress.step))
+        progress, figures = self.state.progress, self.updater.figures.take()
+        if math.isnan(figures["loss"]):
+            self.reporter.line(f"step {progress.step}: no update since the line before had a finite loss and gradient")
+            return
+        figures["learning_rate"] = float(self.state.optimizer.param_groups[0]["lr"])
+        pace = (time.monotonic() - self._began) / self._updates
+        seconds_left = pace * (self.config.max_steps - progress.step)
+        self.reporter.training(progress.step, self.config.max_steps, figures, seconds_left)
 
     def _validate(self) -> None:
         progress = self.state.progress
@@ -130,60 +168,59 @@ class Trainer:
         self.reporter.validation(progress.step, values, "  best so far" if better else "")
         self.reporter.line(f"    {self.validator.sources[0]} → {translations[0]}")
         if better:
-            self._save("best")
-        if self._out_of_patience():
+            self.save(BEST)
+        if self.out_of_patience:
             self.reporter.line(f"stopped: no better BLEU in {progress.bad_validations} validations")
 
-    def _out_of_patience(self) -> bool:
-        return 0 < self.config.patience <= self.state.progress.bad_validations
+    def save(self, name: str) -> None:
+        """Write the checkpoint ``name``; the ``last`` one before becomes the ``previous`` one."""
+        progress = self.state.progress
+        progress.seconds = self._seconds_before + time.monotonic() - self._began
+        progress.skipped_in_a_row = self.updater.skips.row
+        save_checkpoint(self.checkpoints / name, self.state, self.checkpoints / PREVIOUS if name == LAST else None)
 
-    def _save(self, name: str) -> None:
-        if not all(bool(weights.isfinite().all()) for weights in self.state.average.parameters):
-            raise UserError(
-                f"the weights are not finite at step {self.state.progress.step}, so the checkpoint before stays: "
-                "lower `training.learning_rate`"
-            )
-        self.state.progress.seconds = self._seconds_before + time.monotonic() - self._began
-        save_checkpoint(self.checkpoints / name, self.state)
+    def _save_interrupted(self) -> None:
+        if self._has_finite_weights():
+            self.save(LAST)
+        self.reporter.line(f"interrupted at step {self.state.progress.step}; `resume=true` goes on from the last checkpoint")
 
+    def _has_finite_weights(self) -> bool:
+        return all(bool(weights.isfinite().all()) for weights in self.state.average.parameters)
 
-class _Sums:
-    """Figures since the last log line. The loss stays on its device until it is asked for.
+    def _is_lost(self) -> bool:
+        """Whether too many updates in a row were skipped, or one made weights that are not finite.
 
-    ``began`` is moved on by the time that is not spent training.
-    """
+        A GPU is only asked when it is waited for anyway, and the weights before they are used or saved.
+        """
+        uses_weights = self._is_due(self.config.validate_every) or self._is_due(self.config.checkpoint_every)
+        if self.device.type != "cpu" and not uses_weights and not self._is_due(self.config.log_every):
+            return False
+        return self.updater.skips.too_many is not None or (uses_weights and not self._has_finite_weights())
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._reset()
+    def _go_back(self) -> None:
+        """To the last checkpoint, with half the learning rate; or give up if that was done too often."""
+        lost, first = self.state.progress, self.updater.skips.too_many
+        if lost.returns == RETURNS:
+            raise UserError(self._give_up(first or lost.step))
+        self.resume()
+        progress = self.state.progress
+        progress.returns, progress.skipped_in_a_row = lost.returns + 1, 0
+        self.updater = Updater(self.config, self.model, self.state, self.device)
+        self._places.clear()
+        self.reporter.go_back(progress.step)
+        reason = f"{TOO_MANY} updates in a row had a loss or gradient that is not finite" if first else "weights are not finite"
+        rate = f"{progress.rate_factor:g} of the learning rate"
+        self.reporter.line(f"step {lost.step}: {reason}; going on from step {progress.step} with {rate}")
+        self.save(LAST)
 
-    def _reset(self) -> None:
-        self._nll = torch.zeros((), device=self._device)
-        self._tokens = self._padding = self._positions = 0
-        self.began = time.monotonic()
-
-    def add(self, nll: Tensor, batch: Batch) -> None:
-        self._nll += nll
-        self._tokens += batch.target_tokens
-        padding, positions = batch.padding
-        self._padding += padding
-        self._positions += positions
-
-    def take(self) -> dict[str, float]:
-        values = {
-            "loss": float(self._nll) / self._tokens,
-            "tokens_per_second": self._tokens / (time.monotonic() - self.began),
-            "padding": self._padding / self._positions,
-        }
-        self._reset()
-        return values
-
-
-def _optimizer(model: Seq2Seq, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019), fused; matrices decay, biases and norms do not."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.beta2), fused=True)
+    def _give_up(self, step: int) -> str:
+        file, places = self.checkpoints.parent / "bad_batch.json", dict(self._places)
+        step = max(step, min(places))
+        cursor = places[step]
+        batches = [batch for batch, _ in islice(self.batches.iterate(cursor), self.config.accumulate)]
+        write_bad_batch(file, step, cursor, batches, self.batches.tokenizers)
+        return (
+            f"loss and gradient must be finite, but from step {step} on they are not, after {RETURNS} returns to a checkpoint "
+            f"with half the learning rate each: look at that step's batch (epoch {cursor.epoch}, shard {cursor.shard}, "
+            f"batch {cursor.batch}) in `{file}`, or begin anew with a lower `training.learning_rate`"
+        )

@@ -27,11 +27,16 @@ class Reporter:
         self._bar: tqdm[None] | None = None
         self._directory: Path | None = None
         self._tensorboard: SummaryWriter | None = None
+        self._purge_step: int | None = None
         self._early: list[str] = []
 
-    def open(self, directory: Path) -> None:
-        """From now on write to the files of this run directory too; what was said before is put into its train.log."""
+    def open(self, directory: Path, step: int) -> None:
+        """From now on write to the files of this run directory too; what was said before is put into its train.log.
+
+        Figures of updates after ``step``, which a run made before it was stopped, are taken out: they come again.
+        """
         self._directory = directory
+        self._forget(step)
         for text in self._early:
             self._append("train.log", text)
 
@@ -53,8 +58,17 @@ class Reporter:
         if self._bar is not None:
             self._bar.update()
 
+    def go_back(self, step: int) -> None:
+        """Training goes on from ``step`` again."""
+        self._forget(step)
+        if self._bar is not None:
+            self._bar.n = step
+            self._bar.refresh()
+
     def training(self, step: int, max_steps: int, values: dict[str, float], seconds_left: float) -> None:
-        """The figures of the steps since the last call: loss (nats a token), perplexity, target tokens/s, rate, padding share."""
+        """The figures of the steps since the last call: loss (nats a token), perplexity, target tokens/s, rate, padding share,
+        updates ``skipped`` for not being finite, batches ``split`` for want of memory.
+        """
         self._metrics("train", step, values)
         figures = [
             f"loss {values['loss']:.3f}",
@@ -62,7 +76,8 @@ class Reporter:
             f"{values['tokens_per_second']:.0f} tokens/s",
         ]
         rest = f"padding {values['padding']:.1%}  left {duration(seconds_left)}"
-        text = "  ".join([f"step {step}/{max_steps}", *figures, rest])
+        events = [f"{values[name]} {name}" for name in ("skipped", "split") if values[name]]
+        text = "  ".join([f"step {step}/{max_steps}", *figures, *events, rest])
         if self._bar is not None:
             self._bar.set_postfix_str(", ".join(figures))
             self._log(text)
@@ -84,9 +99,24 @@ class Reporter:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        self._close_tensorboard()
+
+    def _close_tensorboard(self) -> None:
         if self._tensorboard is not None:
             self._tensorboard.close()
             self._tensorboard = None
+
+    def _forget(self, step: int) -> None:
+        """Take the figures of later updates out of metrics.jsonl, and out of what TensorBoard shows."""
+        self._close_tensorboard()
+        self._purge_step = step + 1
+        assert self._directory is not None
+        file = self._directory / "metrics.jsonl"
+        if file.exists():
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            new = file.with_name(".metrics.jsonl.saving")
+            new.write_text("".join(line for line in lines if _is_until(line, step)), encoding="utf-8")
+            new.replace(file)
 
     def _metrics(self, kind: str, step: int, values: dict[str, float]) -> None:
         record = {"kind": kind, "step": step, "time": round(time.time(), 3)}
@@ -96,7 +126,7 @@ class Reporter:
         if self._tensorboard is None:
             from torch.utils.tensorboard import SummaryWriter  # a second of imports, only for those who train
 
-            self._tensorboard = SummaryWriter(str(self._directory / "tensorboard"))
+            self._tensorboard = SummaryWriter(str(self._directory / "tensorboard"), purge_step=self._purge_step)
         for name, value in values.items():
             self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
 
@@ -109,6 +139,14 @@ class Reporter:
         if self._directory is not None:
             with (self._directory / name).open("a", encoding="utf-8") as file:
                 file.write(text + "\n")
+
+
+def _is_until(line: str, step: int) -> bool:
+    """Whether the line of metrics.jsonl is a whole record of a step that is not later."""
+    try:
+        return line.endswith("\n") and bool(json.loads(line)["step"] <= step)
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.data.corpus import DataConfig
+from nmt.data.batching import Batch, TrainingBatches
+from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
@@ -20,12 +24,16 @@ from nmt.models.bridge import BridgeKind
 from nmt.models.config import Architecture, ModelConfig
 from nmt.models.decoder import Wiring
 from nmt.models.recurrent import Cell
+from nmt.models.seq2seq import Seq2Seq
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.config import TrainingConfig
 from nmt.training.job import Job, run_training
-from nmt.training.loop import Trainer
+from nmt.training.memory import largest_batches
+from nmt.training.randomness import seed_generators
 from nmt.training.schedule import Cosine
+from nmt.training.update import Updater
+from nmt.training.validation import Validator, batch_loss
 from nmt.translator import Translator
 
 
@@ -70,7 +78,7 @@ def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, c
     scores = run_training(job(tmp_path / "run", replace(corpus, max_length=60)))
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"config.yaml", "train.log", "metrics.jsonl", "tensorboard", "tokenizer", "checkpoints", "model"}
-    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"last", "best"}
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"last", "previous", "best"}
     records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [(record["kind"], record["step"]) for record in records] == [
         ("train", 2),
@@ -107,6 +115,29 @@ def weights(run_dir: Path) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
 
+def state(run_dir: Path) -> tuple[dict[str, bytes], Any]:
+    """All that a run goes on from, bit for bit: weights, average, moments, random generators."""
+    stored = torch.load(run_dir / "checkpoints" / "last" / "optimizer.pt", weights_only=True)
+    states = stored["optimizer"]["state"]
+    moments = {f"{i} {name}": tensor.numpy().tobytes() for i in states for name, tensor in states[i].items()}
+    generators = {name: value.tolist() if name == "cpu" else value for name, value in stored["random"].items()}
+    return weights(run_dir) | moments, generators
+
+
+def encoded(data: DataConfig) -> EncodedPairs:
+    pairs = load_pairs(data, "train")
+    return EncodedPairs.from_pairs(pairs, cached_tokenizers(pairs, TokenizerConfig(vocab_size=350)), data.max_length)
+
+
+def again(run_dir: Path, data: DataConfig, **training: object) -> Job:
+    return replace(job(run_dir, data, **training), resume=True)
+
+
+def nan_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[torch.Tensor, torch.Tensor]:
+    loss, nll = batch_loss(model, batch, smoothing)
+    return loss * float("nan"), nll
+
+
 @pytest.mark.parametrize(
     ("number", "end", "system"),
     [
@@ -124,41 +155,45 @@ def test_going_on_is_the_same_as_never_stopping(
     corpus: DataConfig,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100}
+    settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100, "subword_alpha": 0.5}
+    # So small shards that the run has crossed a border when it is stopped, and is in the middle of the next one.
+    monkeypatch.setattr("nmt.training.job.TrainingBatches", partial(TrainingBatches, shard_pairs=24))
 
     def system_job(name: str) -> Job:
         made = job(tmp_path / name, corpus, **settings)
-        return replace(made, model=replace(made.model, **system))
+        return replace(made, model=replace(made.model, dropout=0.2, word_dropout=0.1, **system))
 
     run_training(system_job("straight"))
 
-    after_update = Trainer._after_update
+    backward_piece, pieces = Updater._backward_piece, []
 
-    def interrupt(self: Trainer) -> None:
-        after_update(self)
-        if self.state.progress.step == 4:
-            os.kill(os.getpid(), number)
+    def interrupt(self: Updater, batch: Batch, tokens: int) -> torch.Tensor:
+        pieces.append(batch)
+        if len(pieces) == tried_first + 2 * 4 + 1:
+            os.kill(os.getpid(), number)  # after the first of the two batches of the fifth update has begun
+        return backward_piece(self, batch, tokens)
 
-    monkeypatch.setattr(Trainer, "_after_update", interrupt)
-    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(end):
-        run_training(system_job("stopped"))
-    assert weights(tmp_path / "stopped") != weights(tmp_path / "straight")
-    monkeypatch.undo()
+    tried_first = len(largest_batches(encoded(corpus), 200))
+    with monkeypatch.context() as patched:
+        patched.setattr(Updater, "_backward_piece", interrupt)
+        handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        with pytest.raises(end):
+            run_training(system_job("stopped"))
+    stopped = json.loads((tmp_path / "stopped" / "checkpoints" / "last" / "progress.json").read_text())
+    assert stopped["step"] == 5 and stopped["cursor"]["shard"] > 0 and stopped["cursor"]["batch"] > 0
+    assert state(tmp_path / "stopped") != state(tmp_path / "straight")
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
 
-    torch.manual_seed(99)
-    again = system_job("stopped")
-    again.resume = True
-    run_training(again)
-    assert weights(tmp_path / "stopped") == weights(tmp_path / "straight")
+    seed_generators(99)
+    run_training(replace(system_job("stopped"), resume=True))
+    assert state(tmp_path / "stopped") == state(tmp_path / "straight")
     assert Translator.from_pretrained(tmp_path / "stopped" / "model", "cpu").translate(["The cat sleeps."])[0].hypotheses
 
 
 def test_a_directory_with_a_run_is_refused(tmp_path: Path, corpus: DataConfig) -> None:
     (tmp_path / "config.yaml").write_text("seed: 1\n")
     rule = "`run_dir` must be a new directory, but `.*` holds a run already: "
-    with pytest.raises(UserError, match=rule + "it has no checkpoint yet, remove it"):
+    with pytest.raises(UserError, match=rule + "it has no checkpoint, remove it"):
         run_training(job(tmp_path, corpus))
     (tmp_path / "checkpoints" / "last").mkdir(parents=True)
     with pytest.raises(UserError, match=rule + "add `resume=true`"):
@@ -184,12 +219,48 @@ def test_what_could_not_be_scored_is_told_before_training(tmp_path: Path, corpus
     assert not (tmp_path / "run").exists()
 
 
-def test_broken_weights_do_not_take_the_place_of_a_checkpoint(tmp_path: Path, corpus: DataConfig) -> None:
+def test_a_rate_that_is_far_too_high_ends_in_a_sentence_and_leaves_finite_weights(tmp_path: Path, corpus: DataConfig) -> None:
     run = tmp_path / "run"
-    with pytest.raises(UserError, match=r"the (training loss is|weights are not finite)"):
-        run_training(job(run, corpus, learning_rate=1e30, checkpoint_every=1, log_every=6))
-    last = run / "checkpoints" / "last"
-    assert not last.exists() or all(load_file(last / "model.safetensors")[n].isfinite().all() for n in weights(run) if "." in n)
+    with pytest.raises(UserError) as error:
+        run_training(job(run, corpus, learning_rate=1e30, checkpoint_every=100, validate_every=100, max_steps=100))
+    assert str(error.value) == (
+        "loss and gradient must be finite, but from step 2 on they are not, after 3 returns to a checkpoint with half the "
+        f"learning rate each: look at that step's batch (epoch 0, shard 0, batch 1) in `{run / 'bad_batch.json'}`, "
+        "or begin anew with a lower `training.learning_rate`"
+    )
+    last = load_file(run / "checkpoints" / "last" / "model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in last.values())
+    assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["returns"] == 3
+    bad = json.loads((run / "bad_batch.json").read_text())
+    assert (bad["step"], bad["epoch"], bad["shard"], bad["batch"]) == (2, 0, 0, 1)
+    english, french = ((Path(corpus.path) / f"train.{language}").read_text().splitlines() for language in ("en", "fr"))
+    assert {(pair["source"]["text"], pair["target"]["text"]) for pair in bad["pairs"]} < set(zip(english, french, strict=True))
+    assert "".join(bad["pairs"][0]["source"]["pieces"]).replace("▁", " ").strip() == bad["pairs"][0]["source"]["text"]
+
+
+def test_ten_bad_updates_in_a_row_return_to_the_last_checkpoint_with_half_the_rate(
+    tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update, tried = Updater.__call__, []
+
+    def spoilt(self: Updater, batches: Sequence[Batch], step: int, rate: float) -> None:
+        tried.append((step, rate))
+        monkeypatch.setattr("nmt.training.update.batch_loss", nan_loss if 5 <= len(tried) <= 14 else batch_loss)
+        update(self, batches, step, rate)
+
+    monkeypatch.setattr(Updater, "__call__", spoilt)
+    run, settings = tmp_path / "run", {"max_steps": 20, "validate_every": 100}
+    run_training(job(run, corpus, **settings))
+    assert [step for step, _ in tried] == [*range(1, 15), *range(4, 21)]
+    assert [rate for _, rate in tried[14:25]] == [rate / 2 for _, rate in tried[3:14]]
+    reason = "10 updates in a row had a loss or gradient that is not finite"
+    log = capsys.readouterr().err
+    assert f"step 14: {reason}; going on from step 3 with 0.5 of the learning rate" in log
+    assert "step 10: no update since the line before had a finite loss and gradient" in log
+    records = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records if record["kind"] == "train"] == [*range(2, 21, 2)]
+    run_training(again(run, corpus, **{**settings, "max_steps": 21}))
+    assert tried[-1][1] == 0.5 * 3e-3 * Cosine(warmup_steps=2)(21, 21)
 
 
 def test_the_finished_model_holds_the_average_of_the_best_checkpoint(finished: Path) -> None:
@@ -221,6 +292,57 @@ def test_patience_ends_a_run(tmp_path: Path, corpus: DataConfig, capsys: pytest.
     assert json.loads((tmp_path / "run" / "checkpoints" / "last" / "progress.json").read_text())["step"] == 3
 
 
+@pytest.mark.parametrize(
+    ("place", "step"),
+    [("nmt.training.job.load_pairs", None), ("nmt.training.job.write_card", 6), ("nmt.model_directory.dump_weights", 6)],
+)
+@pytest.mark.parametrize(("number", "end", "code"), [(signal.SIGINT, KeyboardInterrupt, None), (signal.SIGTERM, SystemExit, 143)])
+def test_a_signal_before_or_after_training_ends_the_run_at_once_and_leaves_nothing_half(
+    place: str,
+    step: int | None,
+    number: int,
+    end: type[BaseException],
+    code: int | None,
+    tmp_path: Path,
+    corpus: DataConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        os.kill(os.getpid(), number)
+
+    run = tmp_path / "run"
+    monkeypatch.setattr(place, interrupted)
+    with pytest.raises(end) as raised:
+        run_training(job(run, corpus))
+    assert getattr(raised.value, "code", None) == code
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if step is None:
+        assert not run.exists()
+    else:
+        assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["step"] == step
+        assert not list(run.glob("*model*"))
+
+
+def test_a_signal_during_validation_waits_for_its_end_and_a_second_one_does_not(
+    tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate = Validator.__call__
+
+    def interrupted(self: Validator, model: Seq2Seq) -> tuple[dict[str, float], list[str]]:
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return validate(self, model)
+
+    monkeypatch.setattr(Validator, "__call__", interrupted)
+    for signals, step in ((1, 3), (2, 0)):
+        run = tmp_path / str(signals)
+        with pytest.raises(SystemExit) as raised:
+            run_training(job(run, corpus, checkpoint_every=100))
+        assert raised.value.code == 143
+        assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["step"] == step
+        assert (run / "checkpoints" / "best").exists() == (signals == 1)
+
+
 def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     run_training(job(run, corpus))
@@ -241,18 +363,129 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfi
     assert weights(run) == before
 
 
+def bit_flipped(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], bit_flipped])
 @pytest.mark.parametrize("name", ["model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"])
-def test_damaged_checkpoint_is_named(name: str, finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
-    shutil.copytree(finished, tmp_path / "run")
-    file = tmp_path / "run" / "checkpoints" / "last" / name
-    file.write_bytes(file.read_bytes()[:100])
-    again = job(tmp_path / "run", corpus, max_steps=12)
-    again.resume = True
-    with pytest.raises(UserError, match=r"`.*checkpoints/last.*` is damaged"):
-        run_training(again)
-    file.unlink()
-    with pytest.raises(UserError, match=rf"`.*{name}` is missing"):
-        run_training(again)
+def test_of_a_damaged_checkpoint_the_one_before_is_taken(
+    name: str,
+    damage: Callable[[bytes], bytes],
+    finished: Path,
+    corpus: DataConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    before = weights(run)
+    file = run / "checkpoints" / "last" / name
+    file.write_bytes(damage(file.read_bytes()))
+    run_training(again(run, corpus))
+    assert weights(run) == before
+    log = capsys.readouterr().err
+    assert f"warning: `{file}` is damaged: its checksum is not that of SHA256SUMS; trying the checkpoint `previous`" in log
+    assert "resumed at step 3" in log
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last", "previous", "best", "damaged"}
+
+
+def test_a_checkpoint_must_be_whole(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    last, previous = run / "checkpoints" / "last", run / "checkpoints" / "previous"
+    (last / "SHA256SUMS").unlink()
+    (previous / "optimizer.pt").unlink()
+    with pytest.raises(UserError) as error:
+        run_training(again(run, corpus, max_steps=12))
+    assert str(error.value) == (
+        f"a checkpoint in `{run / 'checkpoints'}` must be whole, but `{last / 'SHA256SUMS'}` is missing, "
+        f"and `{previous / 'optimizer.pt'}` is missing"
+    )
+    shutil.rmtree(last)
+    shutil.rmtree(previous)
+    with pytest.raises(UserError, match="`resume=true` needs a run with a checkpoint, but `.*run` has none"):
+        run_training(again(run, corpus, max_steps=12))
+
+
+def test_of_a_damaged_best_checkpoint_the_last_one_is_taken(
+    finished: Path, corpus: DataConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "model")
+    best = run / "checkpoints" / "best" / "average.safetensors"
+    best.write_bytes(bit_flipped(best.read_bytes()))
+    run_training(again(run, corpus))
+    assert f"`{best}` is damaged: its checksum is not that of SHA256SUMS; trying the checkpoint `last`" in capsys.readouterr().err
+    assert json.loads((run / "model" / "evaluation.json").read_text())["step"] == 6
+    average = load_file(run / "checkpoints" / "last" / "average.safetensors")
+    model = load_file(run / "model" / "model.safetensors")
+    assert {tensor.numpy().tobytes() for tensor in average.values()} == {tensor.numpy().tobytes() for tensor in model.values()}
+
+
+def contents(directory: Path) -> dict[str, tuple[bytes, int]]:
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {str(file.relative_to(directory)): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+
+
+def test_a_finished_run_says_so_and_stays_as_it_is(
+    finished: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(finished)
+    assert run_training(again(finished, corpus)) is None
+    way = "this run is finished at step 6: `training.max_steps` above that lets it go further"
+    assert capsys.readouterr().err.splitlines()[-1] == way
+    assert contents(finished) == before
+
+
+def test_a_run_that_lost_patience_says_how_to_go_further(
+    tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, settings = tmp_path / "run", {"max_steps": 9, "validate_every": 1, "learning_rate": 1e-9}
+    run_training(job(run, corpus, patience=2, **settings))
+    run_training(again(run, corpus, patience=2, **settings))
+    way = "this run is finished at step 3, as BLEU grew no more: `training.patience` above 2, or 0 for no end, lets it go further"
+    assert capsys.readouterr().err.splitlines()[-1] == way
+    run_training(again(run, corpus, patience=0, **settings))
+    assert "trained 9 steps" in capsys.readouterr().err
+
+
+def test_a_finished_run_without_its_model_writes_it(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "model")
+    run_training(again(run, corpus))
+    for name in ("model.safetensors", "evaluation.json", "search.json", "config.json", "tokenizer.model"):
+        assert (run / "model" / name).read_bytes() == (finished / "model" / name).read_bytes()
+    run_training(replace(again(run, corpus), search=Beam(beam_size=3)))
+    assert json.loads((run / "model" / "search.json").read_text())["beam_size"] == 3
+
+
+def test_another_corpus_or_tokenizer_is_refused(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", tmp_path / "corpus"
+    shutil.copytree(finished, run)
+    shutil.copytree(corpus.path, data)
+    moved = replace(corpus, path=str(data))
+    with (data / "train.en").open("a") as en, (data / "train.fr").open("a") as fr:
+        print("One more.", file=en)
+        print("Encore une.", file=fr)
+    sha256 = r"sha256:\w{64}"
+    with pytest.raises(UserError, match=rf"^the train split of `data.path` must be .* with \({sha256}\), but is .*{sha256}"):
+        run_training(again(run, moved, max_steps=12))
+    cached_tokenizers(load_pairs(moved, "train"), TokenizerConfig(vocab_size=340)).save(run / "tokenizer")
+    with pytest.raises(UserError, match=rf"^the source tokenizer in `run_dir` must be .* with \({sha256}\), but is .*{sha256}"):
+        run_training(again(run, corpus, max_steps=12))
+
+
+def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "step": 8, "time": 1.0, "tokens_per_second": 1.0}\n{"kind": "tra')
+    run_training(again(run, corpus, max_steps=9, validate_every=100))
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [2, 3, 4, 6, 6, 8, 9, 9]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from torch.nn import functional
 from nmt.data.batching import Batch, Cursor, collate
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
+from nmt.training.checkpoint import Fingerprints
 from nmt.training.config import TrainingConfig
 from nmt.training.loop import Trainer
 from nmt.training.reporting import Reporter
@@ -43,7 +44,8 @@ def network() -> Seq2Seq:
 
 def trainer(batches: list[Batch], **settings: Any) -> Trainer:
     config = TrainingConfig(**settings)
-    arguments = (config, InverseSquareRoot(warmup_steps=4), network(), Batches(batches), None, Reporter(False), Path(), CPU)
+    schedule, model = InverseSquareRoot(warmup_steps=4), network()
+    arguments = (config, schedule, model, Batches(batches), None, Reporter(False), Path(), CPU, Fingerprints())
     return Trainer(*arguments)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,76 @@
+"""The figures of training between two log lines, and the updates that were skipped: gathered without waiting for a GPU."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nmt.data.batching import Batch
+
+TOO_MANY = 10
+
+
+class Figures:
+    """Figures since the last log line. ``began`` is moved on by the time that is not spent training."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._reset()
+
+    def _reset(self) -> None:
+        self._nll = torch.zeros((), device=self._device)
+        self._counted = torch.zeros((), device=self._device, dtype=torch.int64)
+        self._skipped = torch.zeros((), device=self._device, dtype=torch.int64)
+        self._tokens = self._padding = self._positions = self.split = 0
+        self.began = time.monotonic()
+
+    def add(self, nll: Tensor, finite: Tensor, batches: Sequence[Batch]) -> None:
+        """Take in an update: its negative log-likelihood, whether it was finite (both on the device), its batches."""
+        tokens = sum(batch.target_tokens for batch in batches)
+        self._nll += torch.where(finite, nll, 0)
+        self._counted += finite * tokens
+        self._skipped += ~finite
+        self._tokens += tokens
+        for batch in batches:
+            padding, positions = batch.padding
+            self._padding += padding
+            self._positions += positions
+
+    def take(self) -> dict[str, float]:
+        """The figures, and begin anew. The loss is that of the updates that were not skipped: nan if all were."""
+        values = {
+            "loss": float(self._nll / self._counted),
+            "tokens_per_second": self._tokens / (time.monotonic() - self.began),
+            "padding": self._padding / self._positions,
+            "skipped": int(self._skipped),
+            "split": self.split,
+        }
+        self._reset()
+        return values
+
+
+class Skips:
+    """Watches for ``TOO_MANY`` skipped updates in a row; ``row`` of them came just before."""
+
+    def __init__(self, device: torch.device, row: int = 0) -> None:
+        self._row = torch.tensor(row, device=device)
+        self._found = torch.zeros_like(self._row)
+
+    def add(self, finite: Tensor, step: int) -> None:
+        """Take in whether update number ``step`` was finite, without waiting for the device."""
+        self._row.add_(1).mul_(~finite)
+        self._found = torch.where(~finite & (self._row % TOO_MANY == 0), step, self._found)
+
+    @property
+    def row(self) -> int:
+        """How many updates in a row were skipped up to now. Waits for the device."""
+        return int(self._row)
+
+    @property
+    def too_many(self) -> int | None:
+        """The number of the first of ``TOO_MANY`` updates that were skipped in a row. Waits for the device."""
+        found = int(self._found)
+        return found - TOO_MANY + 1 if found else None

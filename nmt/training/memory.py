@@ -1,0 +1,60 @@
+"""Batches and the memory that there is: the largest ones, halves of one, and how running out shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from nmt.data.batching import Batch, bucket, collate
+from nmt.data.encoded import EncodedPairs
+from nmt.errors import UserError
+
+_SAMPLE = 65_536  # pairs among which the largest batches are looked for
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch, on a GPU or a CPU, or one of CUDA's libraries could not get the memory that it asked for."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in str(error) for sign in ("DefaultCPUAllocator", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
+    )
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """Two batches with half of the sentences each. Raises ``UserError`` if there is only one."""
+    count, tgt_len = batch.target_in.shape
+    if count == 1:
+        raise UserError(
+            "`data.max_length` must be so small that one pair fits into memory, "
+            f"but a pair of {batch.source.shape[1] - 1} and {tgt_len - 1} pieces does not: lower it, or the sizes of the model"
+        )
+    half = count // 2
+    tokens = int((batch.positions < half * tgt_len).sum())
+    return [
+        Batch(
+            batch.source[:half],
+            batch.source_mask[:half],
+            batch.target_in[:half],
+            batch.positions[:tokens],
+            batch.labels[:tokens],
+        ),
+        Batch(
+            batch.source[half:],
+            batch.source_mask[half:],
+            batch.target_in[half:],
+            batch.positions[tokens:] - half * tgt_len,
+            batch.labels[tokens:],
+        ),
+    ]
+
+
+def largest_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:
+    """Of the batches of the corpus, or of a sample of it, those with most positions and with most to attend to."""
+    rng = np.random.default_rng(0)
+    members = np.arange(len(pairs)) if len(pairs) <= _SAMPLE else np.sort(rng.integers(len(pairs), size=_SAMPLE))
+    sources, targets = pairs.ids(members)
+    source_lengths, target_lengths = (np.array([len(ids) + 1 for ids in side]) for side in (sources, targets))
+    batches = bucket(source_lengths, target_lengths, batch_tokens, rng)
+    # [batches, 3]: sentences, src_len, tgt_len
+    sizes = np.array([(len(batch), source_lengths[batch].max(), target_lengths[batch].max()) for batch in batches])
+    chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}
+    return [collate([sources[i] for i in batches[n]], [targets[i] for i in batches[n]]) for n in sorted(chosen)]
