@@ -132,6 +132,16 @@ class Tokenizer:
         )
         return ids
 
+    def check_sampling(self, alpha: float) -> None:
+        """Raises UserError if the model cannot sample: one of characters or words has one segmentation a text."""
+        try:
+            self.sample(["a"], alpha, 1)
+        except RuntimeError as error:
+            raise UserError(
+                "`training.subword_alpha` must be 0 for a SentencePiece model that cannot sample (one of characters or words), "
+                f"but is {alpha} instead"
+            ) from error
+
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence in one line: '\\n' and '\\r' become spaces. PAD, BOS, EOS are left out.
 

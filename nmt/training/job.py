@@ -157,7 +157,8 @@ def _max_source_length(job: Job) -> int:
 
 def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter: Reporter, device: torch.device) -> Trainer:
     training = job.training
-    batches = TrainingBatches(corpus.encoded, corpus.tokenizers, training.batch_tokens, job.seed, _subword_alpha(job))
+    alpha, pin = _subword_alpha(job), device.type == "cuda"
+    batches = TrainingBatches(corpus.encoded, corpus.tokenizers, training.batch_tokens, job.seed, alpha, pin=pin)
     search = Greedy() if training.validation_beam == 1 else Beam(beam_size=training.validation_beam)
     validator = Validator.from_pairs(
         corpus.validation,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -63,9 +64,8 @@ class Trainer:
         self.model.train()
         self.reporter.start(progress.step, self.config.max_steps)
         self._began, self._first_step, self._seconds_before = time.monotonic(), progress.step, progress.seconds
-        stream = self.batches.iterate(progress.cursor)
         try:
-            with interruptible() as interruption:
+            with interruptible() as interruption, closing(self.batches.iterate(progress.cursor)) as stream:
                 while progress.step < self.config.max_steps and not self._out_of_patience() and not interruption.signal:
                     self._update(stream)
                     self._after_update()
