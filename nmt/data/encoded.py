@@ -44,9 +44,7 @@ class EncodedPairs:
         Pairs with more than `max_length` pieces on a side are left out, never cut. UserError if all are.
         """
         recipe = (_FORMAT, pairs.fingerprint, *tokenizers.fingerprints, str(max_length))
-        small = max(len(tokenizers.source), len(tokenizers.target)) <= 2**16
-        ids = pa.list_(pa.uint16() if small else pa.int32())
-        schema = pa.schema([("source", ids), ("target", ids), ("row", pa.int64())])
+        schema = ids_schema(max(len(tokenizers.source), len(tokenizers.target)))
         encoded, _ = cached_table(_key("ids", recipe), schema, _batches(pairs, tokenizers, max_length, schema), {})
         if len(encoded) == 0:
             raise UserError(
@@ -94,6 +92,12 @@ class _Rows:
 
 def _sequences(column: pa.ChunkedArray) -> Sequences:
     return Sequences.of_lengths(pc.list_flatten(column).to_numpy(), pc.list_value_length(column).to_numpy())
+
+
+def ids_schema(pieces: int) -> pa.Schema:
+    """Of the kept table, for vocabularies of so many pieces; `row` is the number of the pair before long ones were left out."""
+    ids = pa.list_(pa.uint16() if pieces <= 2**16 else pa.int32())
+    return pa.schema([("source", ids), ("target", ids), ("row", pa.int64())])
 
 
 def cached_tokenizers(pairs: Pairs, config: TokenizerConfig) -> TokenizerPair:
