@@ -72,7 +72,8 @@ def test_closing_waits_only_for_the_item_in_the_making() -> None:
         finally:
             closed.append(True)
 
-    items = ahead(slow(), 5)
+    slowly = slow()  # kept: it is closed, not only collected
+    items = ahead(slowly, 5)
     assert next(items) == 0
     begun.wait(10)
     threading.Timer(0.1, go_on.set).start()

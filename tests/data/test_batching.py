@@ -2,6 +2,7 @@
 
 import io
 import threading
+import tracemalloc
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import sentencepiece
 import torch
+from numpy.typing import NDArray
 
 from nmt.data.batching import Batch, Cursor, TrainingBatches, bucket, collate, pad
 from nmt.data.sequences import Sequences
@@ -135,7 +137,7 @@ def test_sampling_draws_anew_in_every_epoch() -> None:
     lengths = []
     for number in (0, 1):
         by_pair = {}
-        for batch in epoch(batches(alpha=0.5), number):
+        for batch in epoch(batches(alpha=0.5, shard_pairs=500), number):
             for row, mask in zip(batch.source, batch.source_mask, strict=True):
                 by_pair[int(row[0])] = int(mask.sum())
         lengths.append([by_pair[number] for number in sorted(by_pair)])
@@ -179,6 +181,29 @@ def test_the_next_shard_is_encoded_while_one_is_used(monkeypatch: pytest.MonkeyP
         assert not read.acquire(timeout=0.05)
 
 
+def test_a_billion_pairs_take_no_more_memory_than_two_shards() -> None:
+    class Endless:
+        """Pairs whose ids are arithmetic."""
+
+        max_length = 32
+
+        def __len__(self) -> int:
+            return 10**9
+
+        def ids(self, indices: NDArray[np.int64]) -> tuple[Sequences, Sequences]:
+            side = Sequences.of_lengths(np.repeat(indices, indices % 7 + 1), indices % 7 + 1)
+            return side, side
+
+    stream = TrainingBatches(Endless(), None, 5000, 1, 0.0)  # type: ignore[arg-type]
+    tracemalloc.start()
+    with closing(stream.iterate(Cursor(epoch=3, shard=10_000))) as made:
+        firsts = torch.cat([batch.source[:, 0] for batch, _ in islice(made, 50)])
+    assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    tracemalloc.stop()
+    assert len(firsts.unique()) == len(firsts)
+    assert firsts.min() < 10**7 and firsts.max() > 10**9 - 10**7
+
+
 def test_a_gpu_is_fed_from_pinned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + tensor)
     plain, pinned = batches(), batches()
@@ -197,10 +222,11 @@ def test_a_tokenizer_that_cannot_sample_is_told_at_once(kind: str) -> None:
         sentence_iterator=text, model_writer=model, model_type=kind, minloglevel=2, **settings
     )
     tokenizer = Tokenizer.from_bytes(model.getvalue())
-    with pytest.raises(UserError) as error:
-        TrainingBatches(FakePairs(10), TokenizerPair(tokenizer, tokenizer), 300, 1, 0.5)  # type: ignore[arg-type]
-    assert str(error.value) == (
-        "`training.subword_alpha` must be 0 for a SentencePiece model that cannot sample (one of characters or words), "
-        "but is 0.5 instead"
-    )
+    for pair in ((tokenizer, FakeTokenizer()), (FakeTokenizer(), tokenizer)):
+        with pytest.raises(UserError) as error:
+            TrainingBatches(FakePairs(10), FakeTokenizers(*pair), 300, 1, 0.5)  # type: ignore[arg-type]
+        assert str(error.value) == (
+            "`training.subword_alpha` must be 0 for a SentencePiece model that cannot sample (one of characters or words), "
+            "but is 0.5 instead"
+        )
     TrainingBatches(FakePairs(10), TokenizerPair(tokenizer, tokenizer), 300, 1, 0.0)  # type: ignore[arg-type]
