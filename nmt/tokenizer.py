@@ -108,6 +108,9 @@ class Tokenizer:
     def fingerprint(self) -> str:
         return "sha256:" + hashlib.sha256(self.serialized).hexdigest()
 
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes]]:
+        return Tokenizer, (self.serialized,)
+
     def __len__(self) -> int:
         return int(self._processor.get_piece_size())
 
@@ -135,12 +138,14 @@ class Tokenizer:
     def check_sampling(self, alpha: float) -> None:
         """Raises UserError if the model cannot sample: one of characters or words has one segmentation a text."""
         try:
-            self.sample(["a"], alpha, 1)
-        except RuntimeError as error:
+            able = self.sample(["a"], alpha, 1) != [[]]  # what SentencePiece below 0.2.2 answers instead of an error
+        except RuntimeError:
+            able = False
+        if not able:
             raise UserError(
                 "`training.subword_alpha` must be 0 for a SentencePiece model that cannot sample (one of characters or words), "
                 f"but is {alpha} instead"
-            ) from error
+            )
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence in one line: '\\n' and '\\r' become spaces. PAD, BOS, EOS are left out.

@@ -8,7 +8,9 @@ is in memory is two shards, however large the corpus.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -20,8 +22,9 @@ from torch import Tensor
 
 from nmt.data.ahead import ahead
 from nmt.data.order import generator, permuted
+from nmt.data.sampling import Sampler, SamplingProcesses
 from nmt.data.sequences import Sequences
-from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerPair
+from nmt.tokenizer import BOS, EOS, PAD, TokenizerPair
 
 if TYPE_CHECKING:  # translating needs `pad`, and not `datasets`
     from nmt.data.encoded import EncodedPairs
@@ -130,7 +133,8 @@ class TrainingBatches:
     """Endless training batches from a cursor on.
 
     ``sampling_alpha`` > 0 draws a new segmentation of every sentence in every epoch (Kudo 2018), on both sides; one that is
-    longer than the corpus admits gives way to the best. ``pin`` puts batches into pinned memory, for a GPU.
+    longer than the corpus admits gives way to the best. ``pin`` puts batches into pinned memory, for a GPU; ``processes`` is how
+    many sample.
     Raises UserError if a tokenizer cannot sample.
     """
 
@@ -144,6 +148,7 @@ class TrainingBatches:
         shard_pairs: int = SHARD_PAIRS,
         chunk_pairs: int = CHUNK_PAIRS,
         pin: bool = False,
+        processes: int = 1,
     ) -> None:
         self.pairs = pairs
         self.tokenizers = tokenizers
@@ -152,6 +157,7 @@ class TrainingBatches:
         self.sampling_alpha = sampling_alpha
         self.chunk_pairs = chunk_pairs
         self.pin = pin
+        self.processes = processes
         self._shards = -(-len(pairs) // shard_pairs)
         if sampling_alpha > 0:
             tokenizers.source.check_sampling(sampling_alpha)
@@ -192,27 +198,28 @@ class TrainingBatches:
 
     def _chunks(self, cursor: Cursor) -> Generator[tuple[Sequences, Sequences], None, None]:
         """Sources and targets of one shard after another, ``chunk_pairs`` at a time."""
+        if self.sampling_alpha == 0:
+            for chunk, _ in self._chunk_members(cursor):
+                yield self.pairs.ids(chunk)
+        with closing(self._sampling()) as sampled:
+            coming: deque[Future[tuple[Sequences, Sequences]]] = deque()
+            for chunk, seeds in self._chunk_members(cursor):
+                coming.append(sampled(*self.pairs.texts(chunk), seeds))
+                if len(coming) > self.processes:
+                    yield coming.popleft().result()
+
+    def _chunk_members(self, cursor: Cursor) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
+        """The pairs of each chunk, ascending, and the seeds of its two sides."""
         while True:
             order = generator(self.seed, cursor.epoch)
             members = np.sort(permuted(np.array(self._shard(cursor.shard)), len(self.pairs), order))
             for number, start in enumerate(self._chunk_starts(cursor.shard)):
-                chunk = members[start : start + self.chunk_pairs]
-                rng = generator(self.seed, cursor.epoch, cursor.shard, number)
-                yield self._sample(chunk, rng) if self.sampling_alpha > 0 else self.pairs.ids(chunk)
+                source, target = generator(self.seed, cursor.epoch, cursor.shard, number).integers(2**31, size=2).tolist()
+                yield members[start : start + self.chunk_pairs], (source, target)
             cursor = self._next_shard(cursor)
 
-    def _sample(self, members: np.ndarray, rng: np.random.Generator) -> tuple[Sequences, Sequences]:
-        tokenizers = (self.tokenizers.source, self.tokenizers.target)
-        seeds = rng.integers(2**31, size=2).tolist()
-        source, target = map(self._sample_side, tokenizers, self.pairs.texts(members), seeds)
-        return source, target
-
-    def _sample_side(self, tokenizer: Tokenizer, texts: list[str], seed: int) -> Sequences:
-        ids = tokenizer.sample(texts, self.sampling_alpha, seed)
-        long = [i for i, sequence in enumerate(ids) if len(sequence) > self.pairs.max_length]
-        for i, best in zip(long, tokenizer.encode([texts[i] for i in long]), strict=True):
-            ids[i] = best
-        return Sequences.of(ids)
+    def _sampling(self) -> SamplingProcesses:
+        return SamplingProcesses(Sampler(self.tokenizers, self.sampling_alpha, self.pairs.max_length), self.processes)
 
 
 def evaluation_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:

@@ -3,9 +3,11 @@
 import io
 import threading
 import tracemalloc
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ import sentencepiece
 import torch
 from numpy.typing import NDArray
 
+import nmt.data.batching
 from nmt.data.batching import Batch, Cursor, TrainingBatches, bucket, collate, pad
+from nmt.data.sampling import Sampler
 from nmt.data.sequences import Sequences
 from nmt.errors import UserError
 from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerPair
@@ -53,6 +57,26 @@ class FakePairs:
     def texts(self, indices: list[int]) -> tuple[list[str], list[str]]:
         sources, targets = ([side[i] for i in indices] for side in (self.sources, self.targets))
         return [" ".join(map(str, ids)) for ids in sources], [" ".join(map(str, ids)) for ids in targets]
+
+
+class Here(Sampler):
+    """Samples in this process what `SamplingProcesses` would in others."""
+
+    def __init__(self, sampler: Sampler, count: int) -> None:
+        super().__init__(sampler.tokenizers, sampler.alpha, sampler.max_length)
+
+    def __call__(self, *arguments: Any) -> Any:
+        future: Future[Any] = Future()
+        future.set_result(super().__call__(*arguments))
+        return future
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def sampling_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nmt.data.batching, "SamplingProcesses", Here)
 
 
 @dataclass

@@ -1,0 +1,96 @@
+"""Processes sample what one would; they end with the training, however it ends, and an error in one is an error of it."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nmt.data.sampling import Sampler, SamplingProcesses
+from nmt.data.toy import toy_pairs
+from nmt.tokenizer import TokenizerConfig, train_tokenizers
+
+SOURCES, TARGETS = map(list, zip(*toy_pairs("val")[:200], strict=True))
+
+
+@pytest.fixture(scope="module")
+def sampler() -> Sampler:
+    return Sampler(train_tokenizers(SOURCES, TARGETS, TokenizerConfig(vocab_size=400, joint=False)), 0.3, 30)
+
+
+@pytest.fixture
+def processes(sampler: Sampler) -> Iterator[SamplingProcesses]:
+    with closing(SamplingProcesses(sampler, 2)) as started:
+        yield started
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_processes_sample_what_this_one_would(sampler: Sampler, processes: SamplingProcesses) -> None:
+    futures = [processes(SOURCES, TARGETS, (seed, seed + 1)) for seed in range(6)]
+    drawn = [[side.tolist() for side in future.result()] for future in futures]
+    assert drawn == [[side.tolist() for side in sampler(SOURCES, TARGETS, (seed, seed + 1))] for seed in range(6)]
+    assert drawn[0] != drawn[1]
+    processes.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_long_samples_give_way_to_the_best(sampler: Sampler) -> None:
+    best = sampler.tokenizers.source.encode(SOURCES)
+    free, _ = replace(sampler, max_length=1000)(SOURCES, TARGETS, (1, 2))
+    limit = int(free.lengths.max()) - 1
+    held, _ = replace(sampler, max_length=limit)(SOURCES, TARGETS, (1, 2))
+    expected = [ids if len(ids) <= limit else other for ids, other in zip(free.tolist(), best, strict=True)]
+    assert held.tolist() == expected != free.tolist()
+
+
+def test_an_error_in_a_process_is_raised_here(processes: SamplingProcesses) -> None:
+    with pytest.raises(AttributeError):
+        processes([3], TARGETS, (1, 2)).result()  # type: ignore[list-item]
+    assert len(processes(SOURCES, TARGETS, (1, 2)).result()[0]) == len(SOURCES)
+
+
+def test_a_process_that_dies_is_an_error_and_no_wait(processes: SamplingProcesses) -> None:
+    processes(SOURCES, TARGETS, (1, 2)).result()
+    for child in multiprocessing.active_children():
+        child.kill()
+    with pytest.raises(BrokenProcessPool):
+        processes(SOURCES, TARGETS, (1, 2)).result()
+
+
+def test_processes_die_with_the_one_that_began_them(sampler: Sampler, tmp_path: Path) -> None:
+    sampler.tokenizers.save(tmp_path)
+    code = (
+        "import sys, time, multiprocessing, nmt.data.sampling as s, nmt.tokenizer as t; "
+        "p = s.SamplingProcesses(s.Sampler(t.TokenizerPair.load(sys.argv[1]), 0.3, 30), 1); p(['a'], ['b'], (1, 2)).result(); "
+        "print(*(child.pid for child in multiprocessing.active_children()), flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert runs(child)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not runs(child))
+
+
+def runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
