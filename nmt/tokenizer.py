@@ -128,7 +128,8 @@ class Tokenizer:
         0.5 hardly changes it. For BPE models it is the probability of leaving out a merge (BPE-dropout,
         Provilkov et al. 2020): 0 is `encode`, 0.1 is usual.
         """
-        # SentencePiece draws from a generator per thread: only with one thread does the seed fix the draws.
+        # SentencePiece draws from a generator per thread: only with one thread does the seed fix the draws. From 0.2.2 on it
+        # fixes them within one process only, where a run that goes on, or one in several processes, needs them again elsewhere.
         sentencepiece.set_random_generator_seed(seed % 2**32)
         ids: list[list[int]] = self._processor.encode(
             [_valid(text) for text in texts], enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1
@@ -211,10 +212,13 @@ def train_tokenizers(source: Iterable[str], target: Iterable[str], config: Token
 
 
 def _train(texts: Iterable[str], config: TokenizerConfig, what: str) -> Tokenizer:
+    lines = _sample_lines(texts)
+    if not any(map(str.strip, lines)):  # SentencePiece would end the process
+        raise UserError(f"the {what} must have text to train a tokenizer on, but is empty instead")
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(_sample_lines(texts)),
+            sentence_iterator=iter(lines),
             model_writer=model,
             model_type=str(config.kind),
             vocab_size=config.vocab_size,
@@ -262,8 +266,6 @@ def _training_error(message: str, config: TokenizerConfig, what: str) -> UserErr
             f"`tokenizer.vocab_size` must be at least {smallest[1]} for the characters of this {what} "
             f"(or `tokenizer.character_coverage` lower), but is {config.vocab_size} instead"
         )
-    if "sentences_.empty()" in message or "all_chars_count" in message:
-        return UserError(f"the {what} must have text to train a tokenizer on, but is empty instead")
     return UserError(f"SentencePiece could not train a tokenizer on this {what}: {message}")
 
 

@@ -122,6 +122,15 @@ def test_sampling_is_drawn_by_its_seed(kind: TokenizerKind) -> None:
     assert tokenizer.decode(first) == SOURCE
 
 
+def test_a_seed_draws_the_same_in_every_process(tmp_path: Path) -> None:
+    tokenizers = train()
+    tokenizers.save(tmp_path)
+    code = "import sys, pathlib, nmt.tokenizer as t; s = t.TokenizerPair.load(pathlib.Path(sys.argv[1])).source; "
+    code += "print(s.sample(sys.argv[2:], 0.3, seed=7))"
+    other = subprocess.run([sys.executable, "-c", code, tmp_path, *SOURCE[:9]], check=True, capture_output=True, text=True)
+    assert other.stdout.strip() == str(tokenizers.source.sample(SOURCE[:9], 0.3, seed=7))
+
+
 @pytest.mark.parametrize(("kind", "calm", "wild"), [("unigram", 3.0, 0.1), ("bpe", 0.05, 0.5)])
 def test_alpha_says_how_much_is_cut_up(kind: str, calm: float, wild: float) -> None:
     tokenizer = train(kind=TokenizerKind(kind)).source
