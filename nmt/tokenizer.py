@@ -4,8 +4,9 @@ import hashlib
 import io
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -108,8 +109,8 @@ class Tokenizer:
     def fingerprint(self) -> str:
         return "sha256:" + hashlib.sha256(self.serialized).hexdigest()
 
-    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes]]:
-        return Tokenizer, (self.serialized,)
+    def __reduce__(self) -> tuple[Callable[[bytes], "Tokenizer"], tuple[bytes]]:
+        return _received, (self.serialized,)
 
     def __len__(self) -> int:
         return int(self._processor.get_piece_size())
@@ -157,6 +158,12 @@ class Tokenizer:
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         return [self._processor.id_to_piece(piece) for piece in ids]
+
+
+@lru_cache(2)
+def _received(serialized: bytes) -> Tokenizer:
+    """From another process: parsed once, however often it comes."""
+    return Tokenizer(serialized)
 
 
 @dataclass(frozen=True)

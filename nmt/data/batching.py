@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nmt.data.ahead import ahead
 from nmt.data.order import generator, permuted
-from nmt.data.sampling import Sampler, SamplingProcesses
+from nmt.data.sampling import Sampler, sampling_executor
 from nmt.data.sequences import Sequences
 from nmt.tokenizer import BOS, EOS, PAD, TokenizerPair
 
@@ -134,7 +134,7 @@ class TrainingBatches:
 
     ``sampling_alpha`` > 0 draws a new segmentation of every sentence in every epoch (Kudo 2018), on both sides; one that is
     longer than the corpus admits gives way to the best. ``pin`` puts batches into pinned memory, for a GPU; ``processes`` is how
-    many sample.
+    many sample, with 0 a thread does it.
     Raises UserError if a tokenizer cannot sample.
     """
 
@@ -148,7 +148,7 @@ class TrainingBatches:
         shard_pairs: int = SHARD_PAIRS,
         chunk_pairs: int = CHUNK_PAIRS,
         pin: bool = False,
-        processes: int = 1,
+        processes: int = 0,
     ) -> None:
         self.pairs = pairs
         self.tokenizers = tokenizers
@@ -201,12 +201,16 @@ class TrainingBatches:
         if self.sampling_alpha == 0:
             for chunk, _ in self._chunk_members(cursor):
                 yield self.pairs.ids(chunk)
-        with closing(self._sampling()) as sampled:
-            coming: deque[Future[tuple[Sequences, Sequences]]] = deque()
-            for chunk, seeds in self._chunk_members(cursor):
-                coming.append(sampled(*self.pairs.texts(chunk), seeds))
-                if len(coming) > self.processes:
-                    yield coming.popleft().result()
+        sampler = Sampler(self.tokenizers, self.sampling_alpha, self.pairs.max_length)
+        coming: deque[Future[tuple[Sequences, Sequences]]] = deque()
+        with sampling_executor(self.processes) as executor:
+            try:
+                for chunk, seeds in self._chunk_members(cursor):
+                    coming.append(executor.submit(sampler, *self.pairs.texts(chunk), seeds))
+                    if len(coming) > self.processes:
+                        yield coming.popleft().result()
+            finally:
+                executor.shutdown(cancel_futures=True)
 
     def _chunk_members(self, cursor: Cursor) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
         """The pairs of each chunk, ascending, and the seeds of its two sides."""
@@ -217,9 +221,6 @@ class TrainingBatches:
                 source, target = generator(self.seed, cursor.epoch, cursor.shard, number).integers(2**31, size=2).tolist()
                 yield members[start : start + self.chunk_pairs], (source, target)
             cursor = self._next_shard(cursor)
-
-    def _sampling(self) -> SamplingProcesses:
-        return SamplingProcesses(Sampler(self.tokenizers, self.sampling_alpha, self.pairs.max_length), self.processes)
 
 
 def evaluation_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:

@@ -1,16 +1,14 @@
-"""Subword sampling in processes of its own: SentencePiece holds the interpreter's lock as long as it samples."""
+"""Subword sampling in processes of its own: SentencePiece below 0.2.2 holds the interpreter's lock as long as it samples."""
 
 import multiprocessing
 import os
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from nmt.data.sequences import Sequences
 from nmt.tokenizer import Tokenizer, TokenizerPair
-
-Sample = tuple[Sequences, Sequences]
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Sampler:
     alpha: float
     max_length: int
 
-    def __call__(self, sources: list[str], targets: list[str], seeds: tuple[int, int]) -> Sample:
+    def __call__(self, sources: list[str], targets: list[str], seeds: tuple[int, int]) -> tuple[Sequences, Sequences]:
         """Ids of both sides; the same seeds draw the same, in any process."""
         return self._side(self.tokenizers.source, sources, seeds[0]), self._side(self.tokenizers.target, targets, seeds[1])
 
@@ -33,27 +31,14 @@ class Sampler:
         return Sequences.of(ids)
 
 
-class SamplingProcesses:
-    """``count`` processes that sample. They are begun by the first call, end with ``close``, and die with this process."""
-
-    def __init__(self, sampler: Sampler, count: int) -> None:
-        self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (sampler,))
-
-    def __call__(self, sources: list[str], targets: list[str], seeds: tuple[int, int]) -> "Future[Sample]":
-        """What ``Sampler`` gives, in the future."""
-        return self._pool.submit(_sample, sources, targets, seeds)
-
-    def close(self) -> None:
-        """Waits for what is being sampled."""
-        self._pool.shutdown(cancel_futures=True)
+def sampling_executor(processes: int) -> Executor:
+    """So many processes, which die with this one, or of 0 a thread. They begin with the first task."""
+    if processes == 0:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
 
 
-_sampler: Sampler  # of a sampling process
-
-
-def _begin(sampler: Sampler) -> None:
-    global _sampler
-    _sampler = sampler
+def _begin() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -62,7 +47,3 @@ def _end_with_parent() -> None:
     assert parent is not None
     wait([parent.sentinel])
     os._exit(1)
-
-
-def _sample(sources: list[str], targets: list[str], seeds: tuple[int, int]) -> Sample:
-    return _sampler(sources, targets, seeds)

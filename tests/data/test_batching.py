@@ -1,13 +1,12 @@
 """Batches: every pair once an epoch, within the budget, little padding, the same from every cursor."""
 
 import io
+import multiprocessing
 import threading
 import tracemalloc
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +14,11 @@ import sentencepiece
 import torch
 from numpy.typing import NDArray
 
-import nmt.data.batching
 from nmt.data.batching import Batch, Cursor, TrainingBatches, bucket, collate, pad
-from nmt.data.sampling import Sampler
 from nmt.data.sequences import Sequences
+from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
-from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerPair
+from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerConfig, TokenizerPair, train_tokenizers
 
 
 @dataclass
@@ -59,30 +57,19 @@ class FakePairs:
         return [" ".join(map(str, ids)) for ids in sources], [" ".join(map(str, ids)) for ids in targets]
 
 
-class Here(Sampler):
-    """Samples in this process what `SamplingProcesses` would in others."""
-
-    def __init__(self, sampler: Sampler, count: int) -> None:
-        super().__init__(sampler.tokenizers, sampler.alpha, sampler.max_length)
-
-    def __call__(self, *arguments: Any) -> Any:
-        future: Future[Any] = Future()
-        future.set_result(super().__call__(*arguments))
-        return future
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.fixture(autouse=True)
-def sampling_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nmt.data.batching, "SamplingProcesses", Here)
-
-
 @dataclass
 class FakeTokenizers:
     source: FakeTokenizer
     target: FakeTokenizer
+
+
+def real_batches(processes: int) -> TrainingBatches:
+    """Sampled from the embedded corpus."""
+    texts = list(zip(*toy_pairs("val")[:150], strict=True))
+    pairs = FakePairs(150)
+    pairs.texts = lambda indices: tuple([side[i] for i in indices] for side in texts)  # type: ignore[method-assign, assignment, return-value]
+    tokenizers = train_tokenizers(*texts, TokenizerConfig(vocab_size=400))
+    return TrainingBatches(pairs, tokenizers, 300, 1, 0.3, 100, 20, processes=processes)  # type: ignore[arg-type]
 
 
 def batches(count: int = 500, alpha: float = 0.0, shard_pairs: int = 200, seed: int = 1) -> TrainingBatches:
@@ -166,6 +153,16 @@ def test_sampling_draws_anew_in_every_epoch() -> None:
                 by_pair[int(row[0])] = int(mask.sum())
         lengths.append([by_pair[number] for number in sorted(by_pair)])
     assert lengths[0] != lengths[1]
+
+
+def test_any_number_of_processes_makes_the_same_batches() -> None:
+    made = []
+    for processes in (0, 1, 3):
+        with closing(real_batches(processes).iterate(Cursor(0, 1, 2))) as stream:
+            made.append(list(islice(stream, 30)))
+        assert multiprocessing.active_children() == []
+    for other in made[1:]:
+        assert all(same(a, b) and after == expected for (a, expected), (b, after) in zip(made[0], other, strict=True))
 
 
 def test_shards_are_of_like_size() -> None:

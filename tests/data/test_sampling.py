@@ -7,14 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nmt.data.sampling import Sampler, SamplingProcesses
+from nmt.data.sampling import Sampler, sampling_executor
 from nmt.data.toy import toy_pairs
 from nmt.tokenizer import TokenizerConfig, train_tokenizers
 
@@ -27,8 +27,8 @@ def sampler() -> Sampler:
 
 
 @pytest.fixture
-def processes(sampler: Sampler) -> Iterator[SamplingProcesses]:
-    with closing(SamplingProcesses(sampler, 2)) as started:
+def processes() -> Iterator[Executor]:
+    with sampling_executor(2) as started:
         yield started
 
 
@@ -39,12 +39,12 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_processes_sample_what_this_one_would(sampler: Sampler, processes: SamplingProcesses) -> None:
-    futures = [processes(SOURCES, TARGETS, (seed, seed + 1)) for seed in range(6)]
+def test_processes_sample_what_this_one_would(sampler: Sampler, processes: Executor) -> None:
+    futures = [processes.submit(sampler, SOURCES, TARGETS, (seed, seed + 1)) for seed in range(6)]
     drawn = [[side.tolist() for side in future.result()] for future in futures]
     assert drawn == [[side.tolist() for side in sampler(SOURCES, TARGETS, (seed, seed + 1))] for seed in range(6)]
     assert drawn[0] != drawn[1]
-    processes.close()
+    processes.shutdown()
     assert multiprocessing.active_children() == []
 
 
@@ -57,28 +57,26 @@ def test_long_samples_give_way_to_the_best(sampler: Sampler) -> None:
     assert held.tolist() == expected != free.tolist()
 
 
-def test_an_error_in_a_process_is_raised_here(processes: SamplingProcesses) -> None:
+def test_an_error_in_a_process_is_raised_here(sampler: Sampler, processes: Executor) -> None:
     with pytest.raises(AttributeError):
-        processes([3], TARGETS, (1, 2)).result()  # type: ignore[list-item]
-    assert len(processes(SOURCES, TARGETS, (1, 2)).result()[0]) == len(SOURCES)
+        processes.submit(sampler, [3], TARGETS, (1, 2)).result()  # type: ignore[arg-type, list-item]
+    assert len(processes.submit(sampler, SOURCES, TARGETS, (1, 2)).result()[0]) == len(SOURCES)
 
 
-def test_a_process_that_dies_is_an_error_and_no_wait(processes: SamplingProcesses) -> None:
-    processes(SOURCES, TARGETS, (1, 2)).result()
+def test_a_process_that_dies_is_an_error_and_no_wait(sampler: Sampler, processes: Executor) -> None:
+    processes.submit(sampler, SOURCES, TARGETS, (1, 2)).result()
     for child in multiprocessing.active_children():
         child.kill()
     with pytest.raises(BrokenProcessPool):
-        processes(SOURCES, TARGETS, (1, 2)).result()
+        processes.submit(sampler, SOURCES, TARGETS, (1, 2)).result()
 
 
-def test_processes_die_with_the_one_that_began_them(sampler: Sampler, tmp_path: Path) -> None:
-    sampler.tokenizers.save(tmp_path)
+def test_processes_die_with_the_one_that_began_them() -> None:
     code = (
-        "import sys, time, multiprocessing, nmt.data.sampling as s, nmt.tokenizer as t; "
-        "p = s.SamplingProcesses(s.Sampler(t.TokenizerPair.load(sys.argv[1]), 0.3, 30), 1); p(['a'], ['b'], (1, 2)).result(); "
+        "import time, multiprocessing, nmt.data.sampling as s; p = s.sampling_executor(1); p.submit(abs, 1).result(); "
         "print(*(child.pid for child in multiprocessing.active_children()), flush=True); time.sleep(60)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     assert runs(child)
