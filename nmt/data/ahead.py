@@ -1,6 +1,5 @@
 """Work done ahead of time by a thread."""
 
-import signal
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ def ahead(items: Generator[Item, None, None], count: int) -> Generator[Item, Non
     An error in making an item is raised where that item would have come. Closing the generator waits for the item that is
     being made, closes ``items``, and leaves no thread behind.
     """
-    with ThreadPoolExecutor(1, "nmt-ahead", _leave_signals) as thread:
+    with ThreadPoolExecutor(1, "nmt-ahead") as thread:
         coming = deque(thread.submit(next, items) for _ in range(count))
         try:
             while True:
@@ -24,8 +23,3 @@ def ahead(items: Generator[Item, None, None], count: int) -> Generator[Item, Non
         finally:
             thread.shutdown(cancel_futures=True)
             items.close()
-
-
-def _leave_signals() -> None:
-    """Ctrl-C and SIGTERM are for the main thread, and not for the processes that this one begins."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})

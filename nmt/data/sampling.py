@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ def sampling_executor(processes: int) -> Executor:
 
 
 def _begin() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes at once; the training process finishes its step
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -71,6 +71,15 @@ def test_a_process_that_dies_is_an_error_and_no_wait(sampler: Sampler, processes
         processes.submit(sampler, SOURCES, TARGETS, (1, 2)).result()
 
 
+def test_signals_to_all_are_left_to_this_process(sampler: Sampler, processes: Executor) -> None:
+    first = processes.submit(sampler, SOURCES, TARGETS, (1, 2)).result()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, number)
+        again = processes.submit(sampler, SOURCES, TARGETS, (1, 2)).result()
+        assert again[0].tolist() == first[0].tolist()
+
+
 def test_processes_die_with_the_one_that_began_them() -> None:
     code = (
         "import time, multiprocessing, nmt.data.sampling as s; p = s.sampling_executor(1); p.submit(abs, 1).result(); "
