@@ -40,7 +40,7 @@ SETTINGS = {
     "training.checkpoint_every": "3000",
     "training.log_every": "50",
 }
-WARM_UP_STEPS = 20
+WARM_UP_STEPS = 10
 
 
 def main() -> int:
@@ -164,7 +164,7 @@ class Window:
     def __init__(self, device: str) -> None:
         self.cuda = device == "cuda"
         self.places: Counter[str] = Counter()
-        self._profiler = profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self.cuda else [])])
+        self._profiler = profile(activities=[ProfilerActivity.CUDA if self.cuda else ProfilerActivity.CPU])
         self._waits = self._noting()
 
     def open(self) -> None:
@@ -178,9 +178,15 @@ class Window:
         self._synchronize()
         self.seconds = time.perf_counter() - self._began
         self._profiler.stop()
-        device = "CUDA" if self.cuda else "CPU"
-        events = [event.time_range for event in self._profiler.events() or () if event.device_type.name == device]
-        self.busy_seconds = covered((event.start, event.end) for event in events) / 1e6
+        with tempfile.TemporaryDirectory() as folder:
+            trace = Path(folder) / "trace.json"
+            self._profiler.export_chrome_trace(str(trace))
+            events = json.loads(trace.read_text(encoding="utf-8"))["traceEvents"]
+        kinds = ("kernel", "gpu_memcpy", "gpu_memset") if self.cuda else ("cpu_op",)
+        running = [(event["ts"], event["ts"] + event["dur"]) for event in events if event.get("cat") in kinds]
+        if not running:
+            sys.exit("the profiler must record kernels, but recorded none")
+        self.busy_seconds = covered(running) / 1e6
 
     def _synchronize(self) -> None:
         if self.cuda:

@@ -45,8 +45,9 @@ def test_a_target_is_reached_by_the_first_validation_that_has_it(benchmark: Modu
 
 def test_both_runs_on_a_cpu(repository: Path, tiny_corpus: Path, tiny_training: Sequence[str]) -> None:
     data = ["data=parallel", "data.source=en", "data.target=fr"]
-    small = ["training.max_steps=40", "training.validate_every=20", "training.log_every=10", "training.validation_beam=1"]
-    result = run(repository, str(tiny_corpus), "--bleu=0", "--steps=3", *data, *tiny_training, *small)
+    short = ["training.max_steps=40", "training.validate_every=10", "training.log_every=5", "training.validation_sentences=1"]
+    small = ["training.validation_beam=1", "training.precision=fp32", "search=greedy"]
+    result = run(repository, str(tiny_corpus), "--bleu=0", "--steps=3", *data, *tiny_training, *short, *small)
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout)
     assert 0 < figures["preparation_seconds"] < figures["seconds_to_bleu"] == figures["validations"][0]["seconds"]
