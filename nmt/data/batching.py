@@ -204,13 +204,10 @@ class TrainingBatches:
         sampler = Sampler(self.tokenizers, self.sampling_alpha, self.pairs.max_length)
         coming: deque[Future[tuple[Sequences, Sequences]]] = deque()
         with sampling_executor(self.processes) as executor:
-            try:
-                for chunk, seeds in self._chunk_members(cursor):
-                    coming.append(executor.submit(sampler, *self.pairs.texts(chunk), seeds))
-                    if len(coming) > self.processes:
-                        yield coming.popleft().result()
-            finally:
-                executor.shutdown(cancel_futures=True)
+            for chunk, seeds in self._chunk_members(cursor):
+                coming.append(executor.submit(sampler, *self.pairs.texts(chunk), seeds))
+                if len(coming) > self.processes:
+                    yield coming.popleft().result()
 
     def _chunk_members(self, cursor: Cursor) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
         """The pairs of each chunk, ascending, and the seeds of its two sides."""
