@@ -4,8 +4,9 @@ import hashlib
 import io
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -108,6 +109,9 @@ class Tokenizer:
     def fingerprint(self) -> str:
         return "sha256:" + hashlib.sha256(self.serialized).hexdigest()
 
+    def __reduce__(self) -> tuple[Callable[[bytes], "Tokenizer"], tuple[bytes]]:
+        return _received, (self.serialized,)
+
     def __len__(self) -> int:
         return int(self._processor.get_piece_size())
 
@@ -133,6 +137,18 @@ class Tokenizer:
         )
         return ids
 
+    def check_sampling(self, alpha: float) -> None:
+        """Raises UserError if the model cannot sample: one of characters or words has one segmentation a text."""
+        try:
+            able = self.sample(["a"], alpha, 1) != [[]]  # what SentencePiece below 0.2.2 answers instead of an error
+        except RuntimeError:
+            able = False
+        if not able:
+            raise UserError(
+                "`training.subword_alpha` must be 0 for a SentencePiece model that cannot sample (one of characters or words), "
+                f"but is {alpha} instead"
+            )
+
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence in one line: '\\n' and '\\r' become spaces. PAD, BOS, EOS are left out.
 
@@ -142,6 +158,12 @@ class Tokenizer:
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         return [self._processor.id_to_piece(piece) for piece in ids]
+
+
+@lru_cache(2)
+def _received(serialized: bytes) -> Tokenizer:
+    """From another process: parsed once, however often it comes."""
+    return Tokenizer(serialized)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,39 @@
 """From token ids to batches: tight in padding, deterministic in order, found again by a cursor.
 
-An epoch is a random permutation of the corpus, cut into *shards*. A shard is encoded at once (with subword sampling, each
-time anew), sorted by length, filled into batches of at most ``batch_tokens`` tokens a side, and the batches are shuffled.
-All of it is a pure function of (seed, epoch, shard), so a cursor (epoch, shard, batch) is all that a checkpoint needs.
+An epoch is a random permutation of the corpus, cut into *shards*. A shard is encoded (with subword sampling, each time anew),
+sorted by length, filled into batches of at most ``batch_tokens`` tokens a side, and the batches are shuffled.
+All of it is a pure function of (seed, epoch, shard), so a cursor (epoch, shard, batch) is all that a checkpoint needs, and what
+is in memory is two shards, however large the corpus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nmt.data.ahead import ahead
+from nmt.data.order import generator, permuted
+from nmt.data.sampling import Sampler, sampling_executor
+from nmt.data.sequences import Sequences
 from nmt.tokenizer import BOS, EOS, PAD, TokenizerPair
 
 if TYPE_CHECKING:  # translating needs `pad`, and not `datasets`
     from nmt.data.encoded import EncodedPairs
 
 SHARD_PAIRS = 65_536
+CHUNK_PAIRS = 4_096  # encoded at a time
+_BATCHES_AHEAD = 8
+
+Lists: TypeAlias = Sequences | Iterable[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -50,8 +63,15 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
-        tensors = (self.source, self.source_mask, self.target_in, self.positions, self.labels)
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in tensors))
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self._tensors))
+
+    def pinned(self) -> Batch:
+        """The batch in memory that a GPU copies from without the processor's help."""
+        return Batch(*(tensor.pin_memory() for tensor in self._tensors))
+
+    @property
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.source, self.source_mask, self.target_in, self.positions, self.labels
 
 
 @dataclass
@@ -63,22 +83,24 @@ class Cursor:
     batch: int = 0
 
 
-def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+def pad(sequences: Lists) -> tuple[Tensor, Tensor]:
     """Sequences of ids → ids [batch, length] padded at the end, mask [batch, length]."""
-    lengths = np.fromiter((len(sequence) for sequence in sequences), dtype=np.int64, count=len(sequences))
+    flat = Sequences.of(sequences)
+    lengths = flat.lengths
     mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
     ids = np.full(mask.shape, PAD, dtype=np.int64)
-    ids[mask] = np.concatenate([np.asarray(sequence, dtype=np.int64) for sequence in sequences])
+    ids[mask] = flat.values
     return torch.from_numpy(ids), torch.from_numpy(mask)
 
 
-def collate(sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> Batch:
+def collate(sources: Lists, targets: Lists) -> Batch:
     """Token ids without marks → a Batch."""
-    source, source_mask = pad([[*ids, EOS] for ids in sources])
-    target_in, target_mask = pad([[BOS, *ids] for ids in targets])
-    labels, _ = pad([[*ids, EOS] for ids in targets])
+    targets = Sequences.of(targets)
+    source, source_mask = pad(Sequences.of(sources).ended_by(EOS))
+    target_in, target_mask = pad(targets.begun_by(BOS))
     positions = target_mask.flatten().nonzero().squeeze(1)
-    return Batch(source, source_mask, target_in, positions, labels.flatten()[positions])
+    labels = torch.from_numpy(targets.ended_by(EOS).values.astype(np.int64))
+    return Batch(source, source_mask, target_in, positions, labels)
 
 
 def bucket(
@@ -110,7 +132,10 @@ def bucket(
 class TrainingBatches:
     """Endless training batches from a cursor on.
 
-    ``sampling_alpha`` > 0 draws a new segmentation of every sentence in every epoch (Kudo 2018), on both sides.
+    ``sampling_alpha`` > 0 draws a new segmentation of every sentence in every epoch (Kudo 2018), on both sides; one that is
+    longer than the corpus admits gives way to the best. ``pin`` puts batches into pinned memory, for a GPU; ``processes`` is how
+    many sample, with 0 a thread does it.
+    Raises UserError if a tokenizer cannot sample.
     """
 
     def __init__(
@@ -121,45 +146,82 @@ class TrainingBatches:
         seed: int,
         sampling_alpha: float,
         shard_pairs: int = SHARD_PAIRS,
+        chunk_pairs: int = CHUNK_PAIRS,
+        pin: bool = False,
+        processes: int = 0,
     ) -> None:
         self.pairs = pairs
         self.tokenizers = tokenizers
         self.batch_tokens = batch_tokens
         self.seed = seed
         self.sampling_alpha = sampling_alpha
-        self.shard_pairs = shard_pairs
+        self.chunk_pairs = chunk_pairs
+        self.pin = pin
+        self.processes = processes
+        self._shards = -(-len(pairs) // shard_pairs)
+        if sampling_alpha > 0:
+            tokenizers.source.check_sampling(sampling_alpha)
+            tokenizers.target.check_sampling(sampling_alpha)
 
-    def iterate(self, cursor: Cursor) -> Iterator[tuple[Batch, Cursor]]:
-        """Batches from the cursor on, each with the cursor of the batch after it."""
+    def iterate(self, cursor: Cursor) -> Generator[tuple[Batch, Cursor], None, None]:
+        """Batches from the cursor on, each with the cursor of the batch after it.
+
+        They are made ahead in the background, and the next shard is encoded while this one is used. Close the generator to
+        end that.
+        """
+        return ahead(self._batches(cursor), _BATCHES_AHEAD)
+
+    def _batches(self, cursor: Cursor) -> Generator[tuple[Batch, Cursor], None, None]:
+        with closing(ahead(self._chunks(cursor), len(self._chunk_starts(0)))) as chunks:
+            while True:
+                parts = list(islice(chunks, len(self._chunk_starts(cursor.shard))))
+                sources, targets = (Sequences.joined(side) for side in zip(*parts, strict=True))
+                rng = generator(self.seed, cursor.epoch, cursor.shard)
+                batches = bucket(sources.lengths + 1, targets.lengths + 1, self.batch_tokens, rng)
+                next_shard = self._next_shard(cursor)
+                for i in range(cursor.batch, len(batches)):
+                    after = Cursor(cursor.epoch, cursor.shard, i + 1) if i + 1 < len(batches) else next_shard
+                    batch = collate(sources.take(batches[i]), targets.take(batches[i]))
+                    yield batch.pinned() if self.pin else batch, after
+                cursor = next_shard
+
+    def _next_shard(self, cursor: Cursor) -> Cursor:
+        return Cursor(cursor.epoch, cursor.shard + 1) if cursor.shard + 1 < self._shards else Cursor(cursor.epoch + 1)
+
+    def _shard(self, number: int) -> range:
+        """The places in the order of an epoch that are a shard's: all shards are of like size."""
+        start, stop = (len(self.pairs) * i // self._shards for i in (number, number + 1))
+        return range(start, stop)
+
+    def _chunk_starts(self, shard: int) -> range:
+        return range(0, len(self._shard(shard)), self.chunk_pairs)
+
+    def _chunks(self, cursor: Cursor) -> Generator[tuple[Sequences, Sequences], None, None]:
+        """Sources and targets of one shard after another, ``chunk_pairs`` at a time."""
+        if self.sampling_alpha == 0:
+            for chunk, _ in self._chunk_members(cursor):
+                yield self.pairs.ids(chunk)
+        sampler = Sampler(self.tokenizers, self.sampling_alpha, self.pairs.max_length)
+        coming: deque[Future[tuple[Sequences, Sequences]]] = deque()
+        with sampling_executor(self.processes) as executor:
+            for chunk, seeds in self._chunk_members(cursor):
+                coming.append(executor.submit(sampler, *self.pairs.texts(chunk), seeds))
+                if len(coming) > self.processes:
+                    yield coming.popleft().result()
+
+    def _chunk_members(self, cursor: Cursor) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
+        """The pairs of each chunk, ascending, and the seeds of its two sides."""
         while True:
-            sources, targets, batches = self._shard(cursor.epoch, cursor.shard)
-            last_shard = (cursor.shard + 1) * self.shard_pairs >= len(self.pairs)
-            next_shard = Cursor(cursor.epoch + 1) if last_shard else Cursor(cursor.epoch, cursor.shard + 1)
-            for i in range(cursor.batch, len(batches)):
-                after = Cursor(cursor.epoch, cursor.shard, i + 1) if i + 1 < len(batches) else next_shard
-                yield collate([sources[j] for j in batches[i]], [targets[j] for j in batches[i]]), after
-            cursor = next_shard
-
-    def _shard(self, epoch: int, shard: int) -> tuple[list[list[int]], list[list[int]], list[np.ndarray]]:
-        permutation = np.random.default_rng((self.seed, epoch)).permutation(len(self.pairs))
-        members = np.sort(permutation[shard * self.shard_pairs : (shard + 1) * self.shard_pairs])
-        rng = np.random.default_rng((self.seed, epoch, shard))
-        if self.sampling_alpha > 0:
-            source_texts, target_texts = self.pairs.texts(members)
-            source_seed, target_seed = (int(x) for x in rng.integers(2**31, size=2))
-            sources = self.tokenizers.source.sample(source_texts, self.sampling_alpha, source_seed)
-            targets = self.tokenizers.target.sample(target_texts, self.sampling_alpha, target_seed)
-        else:
-            sources, targets = self.pairs.ids(members)
-        return sources, targets, bucket(_lengths(sources), _lengths(targets), self.batch_tokens, rng)
-
-
-def _lengths(sequences: Sequence[Sequence[int]]) -> np.ndarray:
-    return np.fromiter((len(sequence) + 1 for sequence in sequences), dtype=np.int64, count=len(sequences))
+            order = generator(self.seed, cursor.epoch)
+            members = np.sort(permuted(np.array(self._shard(cursor.shard)), len(self.pairs), order))
+            for number, start in enumerate(self._chunk_starts(cursor.shard)):
+                source, target = generator(self.seed, cursor.epoch, cursor.shard, number).integers(2**31, size=2).tolist()
+                yield members[start : start + self.chunk_pairs], (source, target)
+            cursor = self._next_shard(cursor)
 
 
 def evaluation_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:
     """The whole of a validation set in batches, without sampling, always the same."""
-    sources, targets = pairs.ids(range(len(pairs)))
-    batches = bucket(_lengths(sources), _lengths(targets), batch_tokens, np.random.default_rng(0))
-    return [collate([sources[j] for j in batch], [targets[j] for j in batch]) for batch in batches]
+    sources, targets = pairs.ids(np.arange(len(pairs)))
+    batches = bucket(sources.lengths + 1, targets.lengths + 1, batch_tokens, np.random.default_rng(0))
+    return [collate(sources.take(batch), targets.take(batch)) for batch in batches]

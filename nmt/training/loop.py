@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from nmt.training.checkpoint import (
 )
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
-from nmt.training.interruption import interruptible
+from nmt.training.interruption import Interruption, interruptible
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
 from nmt.training.update import Updater, build_optimizer
@@ -102,21 +103,25 @@ class Trainer:
         self.model.train()
         self.reporter.start(self.state.progress.step, self.config.max_steps)
         self._began, self._seconds_before = time.monotonic(), self.state.progress.seconds
-        stream = self.batches.iterate(self.state.progress.cursor)
         try:
             with interruptible() as interruption:
                 while not (self.finished or interruption.signal):
-                    self._update(stream)
-                    if self._is_lost():
-                        self._go_back()
-                        stream = self.batches.iterate(self.state.progress.cursor)
-                    else:
-                        self._after_update()
+                    with closing(self.batches.iterate(self.state.progress.cursor)) as stream:
+                        self._follow(stream, interruption)
             if interruption.signal:
                 self._save_interrupted()
                 interruption.leave()
         finally:
             self.reporter.close()
+
+    def _follow(self, stream: Iterator[tuple[Batch, Cursor]], interruption: Interruption) -> None:
+        """Updates until the end, or until the weights are lost and the run has gone back to its last checkpoint."""
+        while not (self.finished or interruption.signal):
+            self._update(stream)
+            if self._is_lost():
+                self._go_back()
+                return
+            self._after_update()
 
     def _update(self, stream: Iterator[tuple[Batch, Cursor]]) -> None:
         """One step of the optimiser, on ``accumulate`` batches."""

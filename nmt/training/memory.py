@@ -50,11 +50,11 @@ def halves(batch: Batch) -> list[Batch]:
 def largest_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:
     """Of the batches of the corpus, or of a sample of it, those with most positions and with most to attend to."""
     rng = np.random.default_rng(0)
-    members = np.arange(len(pairs)) if len(pairs) <= _SAMPLE else np.sort(rng.integers(len(pairs), size=_SAMPLE))
+    members = np.arange(len(pairs)) if len(pairs) <= _SAMPLE else np.unique(rng.integers(len(pairs), size=_SAMPLE))
     sources, targets = pairs.ids(members)
-    source_lengths, target_lengths = (np.array([len(ids) + 1 for ids in side]) for side in (sources, targets))
+    source_lengths, target_lengths = sources.lengths + 1, targets.lengths + 1
     batches = bucket(source_lengths, target_lengths, batch_tokens, rng)
     # [batches, 3]: sentences, src_len, tgt_len
     sizes = np.array([(len(batch), source_lengths[batch].max(), target_lengths[batch].max()) for batch in batches])
     chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}
-    return [collate([sources[i] for i in batches[n]], [targets[i] for i in batches[n]]) for n in sorted(chosen)]
+    return [collate(sources.take(batches[n]), targets.take(batches[n])) for n in sorted(chosen)]

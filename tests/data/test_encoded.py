@@ -6,6 +6,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import nmt.data.encoded
 from nmt.data.corpus import DataConfig, Pairs, load_pairs
@@ -38,40 +39,58 @@ def load(folder: Path, pairs: list[tuple[str, str]] = PAIRS) -> Pairs:
     return load_pairs(DataConfig(path=str(folder), source="en", target="de"), "train")
 
 
+def ids(encoded: EncodedPairs, indices: NDArray[np.int64]) -> tuple[list[list[int]], list[list[int]]]:
+    sources, targets = encoded.ids(indices)
+    return sources.tolist(), targets.tolist()
+
+
 def test_ids_and_texts_are_those_of_the_pairs(tmp_path: Path, tokenizers: TokenizerPair) -> None:
     encoded = EncodedPairs.from_pairs(load(tmp_path), tokenizers, 10_000)
     assert len(encoded) == len(PAIRS)
     assert encoded.dropped_long == 0
-    indices = np.random.default_rng(0).integers(len(PAIRS), size=200)
-    sources, targets = encoded.ids(indices)
-    assert sources == tokenizers.source.encode([PAIRS[i][0] for i in indices])
-    assert targets == tokenizers.target.encode([PAIRS[i][1] for i in indices])
-    assert encoded.texts(indices) == ([PAIRS[i][0] for i in indices], [PAIRS[i][1] for i in indices])
-    assert encoded.ids([]) == ([], [])
-    assert encoded.texts([]) == ([], [])
+    for size in (0, 1, 10, 200):
+        indices = np.sort(np.random.default_rng(size).integers(len(PAIRS), size=size))
+        sources, targets = ids(encoded, indices)
+        assert sources == tokenizers.source.encode([PAIRS[i][0] for i in indices])
+        assert targets == tokenizers.target.encode([PAIRS[i][1] for i in indices])
+        assert encoded.texts(indices) == ([PAIRS[i][0] for i in indices], [PAIRS[i][1] for i in indices])
 
 
-def test_lengths_are_those_of_the_ids(tmp_path: Path, tokenizers: TokenizerPair) -> None:
-    encoded = EncodedPairs.from_pairs(load(tmp_path), tokenizers, 10_000)
-    sources, targets = encoded.ids(range(len(encoded)))
-    assert encoded.source_lengths.dtype == encoded.target_lengths.dtype == np.int32
-    assert encoded.source_lengths.tolist() == [len(ids) for ids in sources]
-    assert encoded.target_lengths.tolist() == [len(ids) for ids in targets]
+def test_ids_of_large_vocabularies_are_kept_whole(tmp_path: Path) -> None:
+    class Large:
+        """Its pieces are numbers."""
+
+        fingerprint = "large"
+
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def __len__(self) -> int:
+            return self.size
+
+        def encode(self, texts: list[str]) -> list[list[int]]:
+            return [[self.size - 1, len(text)] for text in texts]
+
+    for size in (2**16, 2**16 + 1):
+        tokenizers = TokenizerPair(Large(100), Large(size))  # type: ignore[arg-type]
+        encoded = EncodedPairs.from_pairs(load(tmp_path), tokenizers, 10)
+        assert ids(encoded, np.array([3])) == ([[99, len(PAIRS[3][0])]], [[size - 1, len(PAIRS[3][1])]])
+        Large.fingerprint = "larger"
 
 
 def test_long_pairs_are_left_out_whole_and_counted(tmp_path: Path, tokenizers: TokenizerPair) -> None:
     pairs = load(tmp_path)
     everything = EncodedPairs.from_pairs(pairs, tokenizers, 10_000)
-    lengths = np.maximum(everything.source_lengths, everything.target_lengths)
+    sources, targets = everything.ids(np.arange(len(PAIRS)))
+    lengths = np.maximum(sources.lengths, targets.lengths)
     limit = int(np.median(lengths))
-    assert (everything.target_lengths > limit).any()
+    assert (targets.lengths > limit).any()
     [kept] = np.nonzero(lengths <= limit)
     encoded = EncodedPairs.from_pairs(pairs, tokenizers, limit)
     assert 0 < len(encoded) == len(kept) < len(PAIRS)
     assert encoded.dropped_long == len(PAIRS) - len(kept)
-    assert encoded.ids(range(len(kept))) == everything.ids(kept)
-    assert encoded.texts(range(len(kept))) == everything.texts(kept)
-    assert encoded.source_lengths.tolist() == everything.source_lengths[kept].tolist()
+    assert ids(encoded, np.arange(len(kept))) == ids(everything, kept)
+    assert encoded.texts(np.arange(len(kept))) == everything.texts(kept)
 
 
 def test_pairs_that_are_all_too_long_are_an_error(tmp_path: Path, tokenizers: TokenizerPair) -> None:
@@ -87,18 +106,19 @@ def test_a_second_time_nothing_is_tokenised(tmp_path: Path, tokenizers: Tokenize
     with monkeypatch.context() as patched:
         patched.setattr(Tokenizer, "encode", None)
         second = EncodedPairs.from_pairs(load(tmp_path), tokenizers, 20)
-    everything = range(len(first))
-    assert second.ids(everything) == first.ids(everything)
+    everything = np.arange(len(first))
+    assert ids(second, everything) == ids(first, everything)
     assert second.dropped_long == first.dropped_long > 0
 
 
 def test_other_tokenizers_or_pairs_are_tokenised_anew(tmp_path: Path, tokenizers: TokenizerPair) -> None:
     pairs = load(tmp_path)
-    before = EncodedPairs.from_pairs(pairs, tokenizers, 100).ids([5])
+    fifth = np.array([5])
+    before = ids(EncodedPairs.from_pairs(pairs, tokenizers, 100), fifth)
     swapped = TokenizerPair(tokenizers.target, tokenizers.source)
-    assert EncodedPairs.from_pairs(pairs, swapped, 100).ids([5]) != before
+    assert ids(EncodedPairs.from_pairs(pairs, swapped, 100), fifth) != before
     other = load(tmp_path, [(source.upper(), target) for source, target in PAIRS])
-    assert EncodedPairs.from_pairs(other, tokenizers, 100).ids([5]) != before
+    assert ids(EncodedPairs.from_pairs(other, tokenizers, 100), fifth) != before
 
 
 def test_tokenizers_are_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
