@@ -104,12 +104,16 @@ def collate(sources: Lists, targets: Lists) -> Batch:
 
 
 def bucket(
-    source_lengths: np.ndarray, target_lengths: np.ndarray, batch_tokens: int, rng: np.random.Generator
+    source_lengths: np.ndarray,
+    target_lengths: np.ndarray,
+    batch_tokens: int,
+    rng: np.random.Generator,
+    batch_sentences: int | None = None,
 ) -> list[np.ndarray]:
     """Indices of each batch, in random order: sentences of like length, sentences × longest side ≤ ``batch_tokens``.
 
-    Lengths count the end mark. The longest side is that of source and target. A sentence longer than ``batch_tokens`` is
-    a batch of its own.
+    ``batch_sentences``, if given, is the most that a batch holds. Lengths count the end mark. The longest side is that of
+    source and target. A sentence longer than ``batch_tokens`` is a batch of its own.
     """
     ties = rng.random(len(target_lengths))
     # Back and forth: where a batch reaches into the next target length, its source lengths go on where they were.
@@ -120,7 +124,8 @@ def bucket(
     widths = np.maximum(source_lengths, target_lengths)[order].tolist()
     for position, width in enumerate(widths):
         widest = max(longest, width)
-        if position > start and widest * (position - start + 1) > batch_tokens:
+        full = position - start == batch_sentences or widest * (position - start + 1) > batch_tokens
+        if position > start and full:
             batches.append(order[start:position])
             start, widest = position, width
         longest = widest
@@ -149,10 +154,12 @@ class TrainingBatches:
         chunk_pairs: int = CHUNK_PAIRS,
         pin: bool = False,
         processes: int = 0,
+        batch_sentences: int | None = None,
     ) -> None:
         self.pairs = pairs
         self.tokenizers = tokenizers
         self.batch_tokens = batch_tokens
+        self.batch_sentences = batch_sentences
         self.seed = seed
         self.sampling_alpha = sampling_alpha
         self.chunk_pairs = chunk_pairs
@@ -177,7 +184,7 @@ class TrainingBatches:
                 parts = list(islice(chunks, len(self._chunk_starts(cursor.shard))))
                 sources, targets = (Sequences.joined(side) for side in zip(*parts, strict=True))
                 rng = generator(self.seed, cursor.epoch, cursor.shard)
-                batches = bucket(sources.lengths + 1, targets.lengths + 1, self.batch_tokens, rng)
+                batches = bucket(sources.lengths + 1, targets.lengths + 1, self.batch_tokens, rng, self.batch_sentences)
                 next_shard = self._next_shard(cursor)
                 for i in range(cursor.batch, len(batches)):
                     after = Cursor(cursor.epoch, cursor.shard, i + 1) if i + 1 < len(batches) else next_shard

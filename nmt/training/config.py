@@ -17,9 +17,10 @@ class Precision(StrEnum):
 
 @dataclass
 class TrainingConfig:
-    """How to train. Steps are updates of the weights; ``batch_tokens`` bounds sentences × longest side of a batch.
+    """How to train. Steps are updates of the weights.
 
-    An update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one); None is 0.5 for a
+    ``batch_tokens`` bounds sentences × longest side of a batch, ``batch_sentences`` the sentences (None: it does not). An
+    update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one); None is 0.5 for a
     unigram vocabulary and 0.1 for BPE, where it is the share of merges left out.
     ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without a
     better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search;
@@ -28,6 +29,7 @@ class TrainingConfig:
 
     max_steps: int = 7500
     batch_tokens: int = 2500
+    batch_sentences: int | None = None
     accumulate: int = 1
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
@@ -50,9 +52,9 @@ class TrainingConfig:
         for name, value in asdict(self).items():
             if type(value) is float and not math.isfinite(value):
                 raise UserError(f"`training.{name}` must be a finite number, but is {value} instead")
-        at_least_one = ("max_steps", "batch_tokens", "accumulate", "validate_every", "validation_beam", "validation_sentences")
-        for name in (*at_least_one, "checkpoint_every", "log_every"):
-            if getattr(self, name) < 1:
+        at_least_one = ("max_steps", "batch_tokens", "batch_sentences", "accumulate", "validate_every", "validation_beam")
+        for name in (*at_least_one, "validation_sentences", "checkpoint_every", "log_every"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"`training.{name}` must be at least 1, but is {getattr(self, name)} instead")
         if self.subword_alpha is not None and self.subword_alpha < 0:
             raise UserError(f"`training.subword_alpha` must be at least 0, but is {self.subword_alpha} instead")

@@ -87,7 +87,7 @@ def run_training(job: Job) -> Scores | None:
         if trainer.finished and _is_written(run_dir / "model", job, trainer):
             reporter.line(_how_to_go_further(job, trainer))
             return None
-    trainer.rehearse(largest_batches(corpus.encoded, job.training.batch_tokens))
+    trainer.rehearse(largest_batches(corpus.encoded, job.training.batch_tokens, job.training.batch_sentences))
     _open(run_dir, job, corpus.tokenizers, trainer)
     reporter.open(run_dir, trainer.state.progress.step)
     trainer.run()
@@ -187,6 +187,7 @@ def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter:
         _subword_alpha(job),
         pin=device.type == "cuda",
         processes=_sampling_processes(len(corpus.encoded), device),
+        batch_sentences=training.batch_sentences,
     )
     search = Greedy() if training.validation_beam == 1 else Beam(beam_size=training.validation_beam)
     validator = Validator.from_pairs(

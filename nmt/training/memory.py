@@ -47,13 +47,13 @@ def halves(batch: Batch) -> list[Batch]:
     ]
 
 
-def largest_batches(pairs: EncodedPairs, batch_tokens: int) -> list[Batch]:
+def largest_batches(pairs: EncodedPairs, batch_tokens: int, batch_sentences: int | None = None) -> list[Batch]:
     """Of the batches of the corpus, or of a sample of it, those with most positions and with most to attend to."""
     rng = np.random.default_rng(0)
     members = np.arange(len(pairs)) if len(pairs) <= _SAMPLE else np.unique(rng.integers(len(pairs), size=_SAMPLE))
     sources, targets = pairs.ids(members)
     source_lengths, target_lengths = sources.lengths + 1, targets.lengths + 1
-    batches = bucket(source_lengths, target_lengths, batch_tokens, rng)
+    batches = bucket(source_lengths, target_lengths, batch_tokens, rng, batch_sentences)
     # [batches, 3]: sentences, src_len, tgt_len
     sizes = np.array([(len(batch), source_lengths[batch].max(), target_lengths[batch].max()) for batch in batches])
     chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}

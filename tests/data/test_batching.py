@@ -123,6 +123,14 @@ def test_batches_keep_the_budget_and_hold_little_padding() -> None:
     assert 1 - real / padded < 0.03
 
 
+def test_batches_keep_the_number_of_sentences() -> None:
+    lengths = np.arange(100) % 10 + 1
+    found = bucket(lengths, lengths, 100, np.random.default_rng(1), batch_sentences=16)
+    assert max(map(len, found)) == 16
+    assert all(lengths[members].max() * len(members) <= 100 for members in found)
+    assert sorted(np.concatenate(found).tolist()) == list(range(100))
+
+
 def test_a_sentence_over_the_budget_is_a_batch_of_its_own() -> None:
     found = bucket(np.array([5, 900, 5]), np.array([5, 5, 5]), 100, np.random.default_rng(1))
     assert sorted(sorted(members.tolist()) for members in found) == [[0, 2], [1]]

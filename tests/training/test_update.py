@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nmt.data.batching import Batch, collate
+from nmt.data.sequences import Sequences
 from nmt.errors import UserError
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
@@ -190,8 +191,9 @@ def test_the_largest_batches_are_those_with_most_positions_and_most_to_attend_to
         def __len__(self) -> int:
             return len(lengths)
 
-        def ids(self, members: Any) -> tuple[list[list[int]], list[list[int]]]:
-            return [[5] * lengths[member] for member in members], [[6] * lengths[member] for member in members]
+        def ids(self, members: Any) -> tuple[Sequences, Sequences]:
+            source, target = (Sequences.of([[piece] * lengths[member] for member in members]) for piece in (5, 6))
+            return source, target
 
     found = {tuple(batch.source.shape) for batch in largest_batches(Pairs(), 40)}  # type: ignore[arg-type]
     assert found == {(20, 2), (1, 31)}
