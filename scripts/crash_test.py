@@ -94,7 +94,7 @@ class Run:
             "weights": _bytes(load_file(last / "model.safetensors")),
             "average": _bytes(load_file(last / "average.safetensors")),
             "optimizer": _bytes(optimizer["optimizer"]["state"]),
-            "random generators": _bytes(optimizer["random"]),
+            "random generators": _bytes(optimizer["random"][0]),
             "metrics": [{name: value for name, value in record.items() if name not in timed} for record in records],
             "model": {file.name: file.read_bytes() for file in sorted(model.iterdir()) if file.name != "README.md"},
         }

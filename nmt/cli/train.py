@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from itertools import filterfalse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,12 +19,46 @@ from nmt.cli.resume import CHOICES, check_unchanged, saved_overrides, to_text
 from nmt.config.train import TrainConfig
 from nmt.errors import UsageError, UserError
 
+if TYPE_CHECKING:  # `--help` and `--cfg` don't wait for it
+    from nmt.training.job import Job
+
 
 def run(arguments: Sequence[str]) -> int:
     """Train once, or in a sweep (``-m``) once for each combination of settings; returns the exit code.
 
-    A job of a sweep that fails does not stop the others.
+    A job of a sweep that fails does not stop the others. Of several processes that torchrun started together, only the
+    first reads the settings, and hands its job to the others: what depends on the moment is the same in all.
     """
+    several = "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+    return _run_together(arguments) if several else _run(arguments, _train)
+
+
+def _train(job: "Job") -> Any:
+    from nmt.training import job as training
+
+    return training.run_training(job)
+
+
+def _run_together(arguments: Sequence[str]) -> int:
+    from nmt.training.distributed import several_processes
+    from nmt.training.job import run_training
+
+    jobs: list[Job] = []
+    code = 0
+    with several_processes() as processes:
+        try:
+            if processes.is_leader:
+                if not {"-m", "--multirun"}.isdisjoint(arguments):
+                    raise UsageError(f"`-m` must run in one process, but torchrun started {processes.size}")
+                code = _run(arguments, jobs.append)
+        finally:
+            job = processes.broadcast(jobs[0] if jobs else None)
+        if job is not None:
+            run_training(job, processes)
+    return code
+
+
+def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
     sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
     overrides = []
     for override in filter(_is_override, arguments):
@@ -41,7 +75,7 @@ def run(arguments: Sequence[str]) -> int:
 
     def job(config: DictConfig) -> Any:
         try:
-            return _train(config, fixed, resumed)
+            return train(_job(config, fixed, resumed))
         except UserError as error:
             codes.append(report(error))
             return None
@@ -81,8 +115,8 @@ def _fixed_settings(overrides: list[str]) -> dict[str, str]:
     return {override.key_or_group: override.get_value_element_as_str() for override in fixed}
 
 
-def _train(config: DictConfig, fixed: Collection[str], resumed: bool) -> Any:
-    from nmt.training.job import Job, run_training  # late: `--help` and `--cfg` don't wait for it
+def _job(config: DictConfig, fixed: Collection[str], resumed: bool) -> "Job":
+    from nmt.training.job import Job
 
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         config.run_dir = os.path.join(config.run_dir, _job_name(HydraConfig.get().overrides.task, fixed))
@@ -92,21 +126,19 @@ def _train(config: DictConfig, fixed: Collection[str], resumed: bool) -> Any:
     config_yaml = to_text(config, settings)
     if settings.resume:
         check_unchanged(settings.run_dir, config_yaml)
-    return run_training(
-        Job(
-            run_dir=settings.run_dir,
-            resume=settings.resume,
-            seed=settings.seed,
-            device=settings.device.value,
-            num_threads=settings.num_threads,
-            data=settings.data,
-            tokenizer=settings.tokenizer,
-            model=settings.model,
-            training=settings.training,
-            schedule=settings.schedule,
-            search=settings.search,
-            config_yaml=config_yaml,
-        )
+    return Job(
+        run_dir=settings.run_dir,
+        resume=settings.resume,
+        seed=settings.seed,
+        device=settings.device.value,
+        num_threads=settings.num_threads,
+        data=settings.data,
+        tokenizer=settings.tokenizer,
+        model=settings.model,
+        training=settings.training,
+        schedule=settings.schedule,
+        search=settings.search,
+        config_yaml=config_yaml,
     )
 
 

@@ -73,6 +73,25 @@ class Batch:
     def _tensors(self) -> tuple[Tensor, ...]:
         return self.source, self.source_mask, self.target_in, self.positions, self.labels
 
+    def share(self, rank: int, size: int) -> Batch:
+        """Every ``size``-th sentence from number ``rank`` on. Where there is none: the first, with nothing to predict."""
+        if size == 1:
+            return self
+        sentences, width = self.target_in.shape
+        rows = torch.arange(rank if rank < sentences else 0, sentences, size)
+        mine = self.positions // width % size == rank
+        row, column = self.positions[mine] // width // size, self.positions[mine] % width
+        src_len = int(self.source_mask[rows].sum(dim=1).max())
+        tgt_len = 1 + max(column.tolist(), default=0)
+        share = Batch(
+            self.source[rows, :src_len],
+            self.source_mask[rows, :src_len],
+            self.target_in[rows, :tgt_len],
+            row * tgt_len + column,
+            self.labels[mine],
+        )
+        return share.pinned() if self.source.is_pinned() else share
+
 
 @dataclass
 class Cursor:

@@ -2,7 +2,8 @@
 
 model.safetensors     the weights
 average.safetensors   their moving average
-optimizer.pt          moments, and the random generators' states (read with ``weights_only=True``: tensors and plain values)
+optimizer.pt          moments, and the states of each process's random generators (read with ``weights_only=True``: tensors
+                      and plain values)
 progress.json         step, cursor, best score, counters, fingerprints
 SHA256SUMS            the checksums of the others, as ``sha256sum -c`` reads them
 
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import safetensors
 import torch
@@ -31,7 +33,7 @@ from nmt.errors import UserError
 from nmt.model_directory import dump_weights, load_weights
 from nmt.plain_data import read_bytes, read_json, read_settings, write_json
 from nmt.training.averaging import WeightAverage
-from nmt.training.randomness import random_state, restore_random_state
+from nmt.training.randomness import restore_random_state
 
 WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS = "model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"
 CHECKSUMS = "SHA256SUMS"
@@ -92,10 +94,13 @@ def has_checkpoint(directory: Path) -> bool:
     return any((directory / name).is_dir() for name in (LAST, PREVIOUS))
 
 
-def save_checkpoint(path: Path, training: Training, previous: Path | None = None) -> None:
-    """Write the checkpoint directory ``path``; until it is complete, the one before it stays, and then as ``previous``."""
+def save_checkpoint(path: Path, training: Training, random: list[dict[str, Any]], previous: Path | None = None) -> None:
+    """Write the checkpoint directory ``path``; until it is complete, the one before it stays, and then as ``previous``.
+
+    ``random`` are the ``random_state`` of all processes.
+    """
     optimizer = io.BytesIO()  # torch's own file writer hides a full disk behind a RuntimeError
-    torch.save({"optimizer": training.optimizer.state_dict(), "random": random_state(training.device)}, optimizer)
+    torch.save({"optimizer": training.optimizer.state_dict(), "random": random}, optimizer)
     with atomic_directory(path, previous) as folder:
         (folder / WEIGHTS).write_bytes(dump_weights(training.model))
         (folder / AVERAGE).write_bytes(dump_tensors(training.average.state()))
@@ -121,14 +126,19 @@ def find_checkpoint(directory: Path, names: Sequence[str], files: Sequence[str],
     raise UserError(f"a checkpoint in `{directory}` must be whole, but {', and '.join(problems)}")
 
 
-def resume_from_checkpoint(directory: Path, training: Training, warn: Callable[[str], None]) -> None:
-    """Put the newest checkpoint in ``directory`` that is whole into ``training``; a damaged one is renamed to ``damaged``."""
+def resume_from_checkpoint(directory: Path, training: Training, warn: Callable[[str], None], rank: int, size: int) -> int:
+    """Put the newest checkpoint in ``directory`` that is whole into ``training``; a damaged one is renamed to ``damaged``.
+
+    Returns how many processes had written it. Only if they were ``size`` do the random generators of this one, number
+    ``rank``, go on too.
+    """
     path = find_checkpoint(directory, (LAST, PREVIOUS), (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS), warn)
-    _load(path, training)
+    processes = _load(path, training, rank, size)
     last = directory / LAST
     if path != last and last.is_dir():  # it must not become `previous` in place of the whole one
         shutil.rmtree(directory / DAMAGED, ignore_errors=True)
         last.rename(directory / DAMAGED)
+    return processes
 
 
 def load_average(directory: Path, training: Training, warn: Callable[[str], None]) -> int:
@@ -142,7 +152,7 @@ def load_average(directory: Path, training: Training, warn: Callable[[str], None
     return _read_progress(path).step
 
 
-def _load(path: Path, training: Training) -> None:
+def _load(path: Path, training: Training, rank: int, size: int) -> int:
     progress = _read_progress(path)
     _check_fingerprints(progress.fingerprints, training.progress.fingerprints)
     load_weights(path / WEIGHTS, training.model)
@@ -150,10 +160,13 @@ def _load(path: Path, training: Training) -> None:
     try:
         stored = torch.load(io.BytesIO(read_bytes(path / OPTIMIZER)), map_location="cpu", weights_only=True)
         training.optimizer.load_state_dict(stored["optimizer"])
-        restore_random_state(stored["random"], training.device)
+        random = stored["random"]
+        if len(random) == size:
+            restore_random_state(random[rank], training.device)
     except (ValueError, TypeError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
         raise UserError(f"checkpoint `{path}` is of another configuration: {error}") from error
     training.progress = progress
+    return len(random)
 
 
 def _load_average(path: Path, training: Training) -> None:

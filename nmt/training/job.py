@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,14 +25,15 @@ from nmt.tokenizer import TokenizerConfig, TokenizerKind, TokenizerPair
 from nmt.training.card import Facts, write_card
 from nmt.training.checkpoint import LAST, Fingerprints, has_checkpoint
 from nmt.training.config import TrainingConfig
+from nmt.training.distributed import ONE_PROCESS, Processes
 from nmt.training.interruption import terminable
 from nmt.training.loop import Trainer
 from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter, duration
 from nmt.training.schedule import Schedule
-from nmt.training.validation import Validator
-from nmt.translator import Translator, resolve_device
+from nmt.training.validation import Validator, translate
+from nmt.translator import Translator
 
 
 @dataclass
@@ -61,25 +64,29 @@ class _Corpus:
 
 
 @terminable()
-def run_training(job: Job) -> Scores | None:
+def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     """Train, and leave config.yaml, train.log, metrics.jsonl, tensorboard/, checkpoints/ and model/ in the run directory.
 
     Returns the finished model's scores on the validation set; None if the run to go on with was finished already, which is
     said. Whatever the user got wrong is a ``UserError``; nothing is written to the run directory before the data has been
-    read and the largest batch tried.
+    read and the largest batch tried. Each of the ``processes`` is given the same job.
     """
     run_dir = Path(job.run_dir)
-    _check_run_directory(run_dir, job.resume)
-    device = resolve_device(job.device)
+    if processes.is_leader:
+        _check_run_directory(run_dir, job.resume)
+    device = processes.device(job.device)
     if job.num_threads is not None:
         torch.set_num_threads(job.num_threads)
     seed_generators(job.seed)
-    reporter = Reporter(job.training.progress)
-    reporter.line(f"device {describe(device)}, {job.training.precision}, torch {torch.__version__}")
-    corpus = _read(job, run_dir, reporter)
+    reporter = Reporter(job.training.progress, silent=not processes.is_leader)
+    reporter.line(f"device {describe(device, processes.size)}, {job.training.precision}, torch {torch.__version__}")
+    with processes.leader_first():
+        corpus = _read(job, run_dir, reporter)
+    _check_same(corpus, processes)
     model = build(job.model, len(corpus.tokenizers.source), len(corpus.tokenizers.target), corpus.tokenizers.joint).to(device)
     reporter.line(f"model: {_parameters(model):,} parameters, {job.model.describe()}")
-    trainer = _trainer(job, run_dir, corpus, model, reporter, device)
+    processes.diverge(job.seed)
+    trainer = _trainer(job, run_dir, corpus, model, reporter, device, processes)
     _check_scoring(job, corpus.validation)
     if job.resume:
         trainer.resume()
@@ -88,17 +95,20 @@ def run_training(job: Job) -> Scores | None:
             reporter.line(_how_to_go_further(job, trainer))
             return None
     trainer.rehearse(largest_batches(corpus.encoded, job.training.batch_tokens, job.training.batch_sentences))
-    _open(run_dir, job, corpus.tokenizers, trainer)
-    reporter.open(run_dir, trainer.state.progress.step)
+    if not job.resume:
+        _begin(run_dir, corpus.tokenizers, trainer)
+    if processes.is_leader:
+        _write_settings(run_dir, job.config_yaml)
+        reporter.open(run_dir, trainer.state.progress.step)
     trainer.run()
     return _finish(job, run_dir, corpus, trainer, reporter, device)
 
 
-def describe(device: torch.device) -> str:
-    """The device as a person knows it."""
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({platform.machine()}, {torch.get_num_threads()} threads)"
+def describe(device: torch.device, processes: int = 1) -> str:
+    """The device as a person knows it, the first one of several processes."""
+    cpu = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
+    return f"{device} ({name})" + (f" in each of {processes} processes" if processes > 1 else "")
 
 
 def _check_run_directory(run_dir: Path, resume: bool) -> None:
@@ -136,19 +146,33 @@ def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
     return _Corpus(train, validation, tokenizers, encoded, encoded_validation)
 
 
-def _open(run_dir: Path, job: Job, tokenizers: TokenizerPair, trainer: Trainer) -> None:
-    """Make the run directory; of a run that goes on only the settings may have changed.
+def _check_same(corpus: _Corpus, processes: Processes) -> None:
+    """Processes that read different files would train on nonsense without a word."""
+    read = (corpus.train.fingerprint, corpus.validation.fingerprint, *corpus.tokenizers.fingerprints)
+    if len(set(processes.gather(read))) > 1:
+        raise UserError("all processes must read the same corpus and tokenizers, but some found others: share `data.path`")
 
-    config.yaml comes last: a directory that has one holds a run that can go on.
-    """
-    try:
-        if not job.resume:
+
+def _begin(run_dir: Path, tokenizers: TokenizerPair, trainer: Trainer) -> None:
+    """Make the run directory, but for its config.yaml: one that has it holds a run that can go on."""
+    if trainer.processes.is_leader:
+        with _writing(run_dir):
             (run_dir / "tokenizer").mkdir(parents=True, exist_ok=True)
             tokenizers.save(run_dir / "tokenizer")
-            trainer.save(LAST)
+    trainer.save(LAST)
+
+
+def _write_settings(run_dir: Path, config_yaml: str) -> None:
+    with _writing(run_dir):
         new = run_dir / ".config.yaml.saving"
-        new.write_text(job.config_yaml, encoding="utf-8")
+        new.write_text(config_yaml, encoding="utf-8")
         new.replace(run_dir / "config.yaml")
+
+
+@contextmanager
+def _writing(run_dir: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         reason = error.strerror
         raise UserError(f"`run_dir` must be a directory that can be written to, but `{run_dir}` is not: {reason}") from error
@@ -177,7 +201,15 @@ def _max_source_length(job: Job) -> int:
     return max(SHORTEST_LIMIT, job.data.max_length)
 
 
-def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter: Reporter, device: torch.device) -> Trainer:
+def _trainer(
+    job: Job,
+    run_dir: Path,
+    corpus: _Corpus,
+    model: Seq2Seq,
+    reporter: Reporter,
+    device: torch.device,
+    processes: Processes,
+) -> Trainer:
     training = job.training
     batches = TrainingBatches(
         corpus.encoded,
@@ -200,11 +232,12 @@ def _trainer(job: Job, run_dir: Path, corpus: _Corpus, model: Seq2Seq, reporter:
         training.validation_sentences,
         device,
         _max_source_length(job),
+        processes,
     )
     texts = (corpus.train.fingerprint, corpus.validation.fingerprint)
     fingerprints = Fingerprints(*texts, *corpus.tokenizers.fingerprints)
     checkpoints = run_dir / "checkpoints"
-    return Trainer(training, job.schedule, model, batches, validator, reporter, checkpoints, device, fingerprints)
+    return Trainer(training, job.schedule, model, batches, validator, reporter, checkpoints, device, fingerprints, processes)
 
 
 def _is_written(model: Path, job: Job, trainer: Trainer) -> bool:
@@ -230,9 +263,11 @@ def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter
     steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
     best_step = trainer.restore_best()
     translator = Translator(trainer.model, corpus.tokenizers, job.search, device, _max_source_length(job))
-    translations = [translation.text for translation in translator.translate(corpus.validation.sources())]
+    translations = translate(translator, corpus.validation.sources(), trainer.processes)
     references = corpus.validation.targets()
     scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)
+    if not trainer.processes.is_leader:
+        return scores
     languages = (job.data.source, job.data.target)
     facts = Facts(
         languages=languages,
@@ -242,7 +277,7 @@ def _finish(job: Job, run_dir: Path, corpus: _Corpus, trainer: Trainer, reporter
         best_step=best_step,
         steps=steps,
         minutes=seconds / 60,
-        device=describe(device),
+        device=describe(device, trainer.processes.size),
         version=nmt.__version__,
         config_yaml=job.config_yaml,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from nmt.data.batching import Batch, Cursor, TrainingBatches
+from nmt.data.batching import Batch, Cursor, TrainingBatches, collate
 from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.averaging import WeightAverage
@@ -29,11 +29,13 @@ from nmt.training.checkpoint import (
     save_checkpoint,
 )
 from nmt.training.config import TrainingConfig
+from nmt.training.distributed import ONE_PROCESS, Processes
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.interruption import Interruption, interruptible
+from nmt.training.randomness import random_state
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
-from nmt.training.update import Updater, build_optimizer
+from nmt.training.update import BatchLoss, Updater, build_optimizer
 from nmt.training.validation import Validator
 
 RETURNS = 3
@@ -53,6 +55,7 @@ class Trainer:
         checkpoints: Path,
         device: torch.device,
         fingerprints: Fingerprints,
+        processes: Processes = ONE_PROCESS,
     ) -> None:
         self.config = config
         self.schedule = schedule
@@ -62,9 +65,11 @@ class Trainer:
         self.checkpoints = checkpoints
         self.device = device
         self.model = model
+        self.processes = processes
+        self._loss = processes.parallel(BatchLoss(model, config.label_smoothing), collate([[]], [[]]).to(device))
         progress = Progress(fingerprints=fingerprints)
         self.state = Training(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
-        self.updater = Updater(config, model, self.state, device)
+        self.updater = Updater(config, self._loss, self.state, device, processes)
         self._began, self._updates, self._seconds_before = time.monotonic(), 0, 0.0
         # Where the batches of the latest updates begin: a GPU tells of a bad one only when it is asked, at log time.
         self._places: deque[tuple[int, Cursor]] = deque(maxlen=config.log_every + TOO_MANY)
@@ -81,7 +86,12 @@ class Trainer:
 
     def resume(self) -> None:
         """Go back to the last checkpoint, or if that is damaged to the one before."""
-        resume_from_checkpoint(self.checkpoints, self.state, self.reporter.line)
+        rank, size = self.processes.rank, self.processes.size
+        with self.processes.leader_first():
+            before = resume_from_checkpoint(self.checkpoints, self.state, self.reporter.line, rank, size)
+        if before != size:
+            self.processes.diverge(self.batches.seed, self.state.progress.step)
+            self.reporter.line(f"processes: {before} before, {size} now, so dropout draws from fresh seeds")
         self.updater.skips = Skips(self.device, self.state.progress.skipped_in_a_row)
 
     def restore_best(self) -> int:
@@ -105,23 +115,30 @@ class Trainer:
         self._began, self._seconds_before = time.monotonic(), self.state.progress.seconds
         try:
             with interruptible() as interruption:
-                while not (self.finished or interruption.signal):
-                    with closing(self.batches.iterate(self.state.progress.cursor)) as stream:
-                        self._follow(stream, interruption)
-            if interruption.signal:
+                while self._follow(interruption):
+                    self._go_back()
+            if self._asked_to_stop(interruption):
                 self._save_interrupted()
                 interruption.leave()
         finally:
             self.reporter.close()
 
-    def _follow(self, stream: Iterator[tuple[Batch, Cursor]], interruption: Interruption) -> None:
-        """Updates until the end, or until the weights are lost and the run has gone back to its last checkpoint."""
-        while not (self.finished or interruption.signal):
-            self._update(stream)
-            if self._is_lost():
-                self._go_back()
-                return
-            self._after_update()
+    def _follow(self, interruption: Interruption) -> bool:
+        """Updates from the cursor on, until it is time to stop or the weights are lost: whether they are."""
+        with closing(self.batches.iterate(self.state.progress.cursor)) as stream:
+            while not (self.finished or self._asked_to_stop(interruption)):
+                self._update(stream)
+                if self._is_lost():
+                    return True
+                self._after_update()
+        return False
+
+    def _asked_to_stop(self, interruption: Interruption) -> bool:
+        """Whether any process has had a signal; if so, all stop as if they had."""
+        signal = self.processes.largest(interruption.signal or 0)
+        if signal:  # otherwise one may have come meanwhile, for the next time
+            interruption.signal = signal
+        return signal > 0
 
     def _update(self, stream: Iterator[tuple[Batch, Cursor]]) -> None:
         """One step of the optimiser, on ``accumulate`` batches."""
@@ -182,7 +199,11 @@ class Trainer:
         progress = self.state.progress
         progress.seconds = self._seconds_before + time.monotonic() - self._began
         progress.skipped_in_a_row = self.updater.skips.row
-        save_checkpoint(self.checkpoints / name, self.state, self.checkpoints / PREVIOUS if name == LAST else None)
+        random = self.processes.gather(random_state(self.state.device))
+        if self.processes.is_leader:
+            previous = self.checkpoints / PREVIOUS if name == LAST else None
+            save_checkpoint(self.checkpoints / name, self.state, random, previous)
+        self.processes.wait()
 
     def _save_interrupted(self) -> None:
         if self._has_finite_weights():
@@ -210,7 +231,7 @@ class Trainer:
         self.resume()
         progress = self.state.progress
         progress.returns, progress.skipped_in_a_row = lost.returns + 1, 0
-        self.updater = Updater(self.config, self.model, self.state, self.device)
+        self.updater = Updater(self.config, self._loss, self.state, self.device, self.processes)
         self._places.clear()
         self.reporter.go_back(progress.step)
         reason = f"{TOO_MANY} updates in a row had a loss or gradient that is not finite" if first else "weights are not finite"
@@ -223,7 +244,8 @@ class Trainer:
         step = max(step, min(places))
         cursor = places[step]
         batches = [batch for batch, _ in islice(self.batches.iterate(cursor), self.config.accumulate)]
-        write_bad_batch(file, step, cursor, batches, self.batches.tokenizers)
+        if self.processes.is_leader:
+            write_bad_batch(file, step, cursor, batches, self.batches.tokenizers)
         return (
             f"loss and gradient must be finite, but from step {step} on they are not, after {RETURNS} returns to a checkpoint "
             f"with half the learning rate each: look at that step's batch (epoch {cursor.epoch}, shard {cursor.shard}, "

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 class Reporter:
     """Writes to stderr and, once there is a run directory, to its files. Stdout stays clean.
 
-    With ``progress`` a terminal shows a bar, and anything else gets a line every so many steps.
+    With ``progress`` a terminal shows a bar, and anything else gets a line every so many steps. One that is ``silent``
+    says nothing: the run is another process's to tell of.
     """
 
-    def __init__(self, progress: bool) -> None:
+    def __init__(self, progress: bool, silent: bool = False) -> None:
         self._progress = progress
+        self._silent = silent
         self._bar: tqdm[None] | None = None
         self._directory: Path | None = None
         self._tensorboard: SummaryWriter | None = None
@@ -42,6 +44,8 @@ class Reporter:
 
     def line(self, text: str) -> None:
         """One line on stderr and in train.log."""
+        if self._silent:
+            return
         if self._bar is not None:
             self._bar.write(text, file=sys.stderr)
         else:
@@ -50,7 +54,7 @@ class Reporter:
 
     def start(self, step: int, max_steps: int) -> None:
         """Training begins at ``step``."""
-        if self._progress and sys.stderr.isatty():
+        if self._progress and not self._silent and sys.stderr.isatty():
             self._bar = tqdm(total=max_steps, initial=step, unit="step", file=sys.stderr, dynamic_ncols=True)
 
     def advance(self) -> None:
@@ -131,7 +135,7 @@ class Reporter:
             self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
 
     def _log(self, text: str) -> None:
-        if self._directory is None:
+        if self._directory is None and not self._silent:
             self._early.append(text)
         self._append("train.log", text)
 

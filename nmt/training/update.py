@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmt.data.batching import Batch
+from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.checkpoint import Training
 from nmt.training.config import Precision, TrainingConfig
+from nmt.training.distributed import Processes
 from nmt.training.figures import Figures, Skips
 from nmt.training.memory import halves, is_out_of_memory
 from nmt.training.randomness import random_state, restore_random_state
@@ -18,11 +20,17 @@ from nmt.training.validation import batch_loss
 
 
 class Updater:
-    """Updates the weights of ``training``; ``figures`` and ``skips`` tell how it went."""
+    """Updates the weights of ``training``; ``figures`` and ``skips`` tell how it went.
 
-    def __init__(self, config: TrainingConfig, model: Seq2Seq, training: Training, device: torch.device) -> None:
+    ``loss`` is a ``BatchLoss`` that the ``processes`` have made parallel.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, loss: nn.Module, training: Training, device: torch.device, processes: Processes
+    ) -> None:
         self.config = config
-        self.model = model
+        self.loss = loss
+        self.processes = processes
         self.training = training
         self.device = device
         self.figures = Figures(device)
@@ -34,7 +42,7 @@ class Updater:
         If loss or gradient are not finite, weights, moments and average stay as they are.
         """
         optimizer, average = self.training.optimizer, self.training.average
-        loss, nll = self._backward(batches)
+        loss, nll = self.processes.add_up(self._backward(batches, exchange=True))
         norm = torch.nn.utils.clip_grad_norm_(average.parameters, self.config.clip_norm, foreach=True)
         finite = (norm + loss).isfinite()
         for group in optimizer.param_groups:
@@ -49,38 +57,60 @@ class Updater:
     def rehearse(self, batch: Batch) -> int:
         """Find out whether the batch fits into memory, and leave no trace; returns how often it had to be split."""
         random, before = random_state(self.device), self.figures.split
-        self._backward([batch])
+        self._backward([batch], exchange=False)
         self.training.optimizer.zero_grad(set_to_none=True)
         restore_random_state(random, self.device)
         split, self.figures.split = self.figures.split - before, before
         return split
 
-    def _backward(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
-        """Gradients; the smoothed loss a token and the negative log-likelihood. What does not fit into memory is split in two."""
+    def _backward(self, batches: Sequence[Batch], exchange: bool) -> Tensor:
+        """Gradients of this process's share; its part of the smoothed loss a token and of the negative log-likelihood, [2].
+
+        What does not fit into memory is split in two. With ``exchange`` the gradients become those of all processes.
+        """
         tokens = sum(batch.target_tokens for batch in batches)
-        pieces = list(batches)
+        pieces = [batch.share(self.processes.rank, self.processes.size) for batch in batches]
         sums: list[Tensor] = []
         while len(sums) < len(pieces):
             try:
-                sums.append(self._backward_piece(pieces[len(sums)], tokens))
+                last = len(sums) + 1 == len(pieces)
+                sums.append(self._backward_piece(pieces[len(sums)], tokens, exchange and last))
                 continue
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
+                if self.processes.size > 1:  # the others have the gradients in part, or wait for them
+                    raise UserError(
+                        f"`training.batch_tokens` must be so low that a share of a batch fits into memory in each of"
+                        f" {self.processes.size} processes, but is {self.config.batch_tokens} instead"
+                    ) from error
             # Here the traceback holds the tensors of the failed try no longer. Its gradients may be there in part.
             self.training.optimizer.zero_grad(set_to_none=True)
             pieces[len(sums) : len(sums) + 1] = halves(pieces[len(sums)])
             sums.clear()
             self.figures.split += 1
-        loss, nll = torch.stack(sums).sum(dim=0)
-        return loss, nll
+        return torch.stack(sums).sum(dim=0)
 
-    def _backward_piece(self, batch: Batch, tokens: int) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.bf16):
-            loss, nll = batch_loss(self.model, batch.to(self.device), self.config.label_smoothing)
-        loss = loss / tokens
-        loss.backward()
+    def _backward_piece(self, batch: Batch, tokens: int, exchange: bool) -> Tensor:
+        with self.processes.exchanging(self.loss, exchange):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.bf16):
+                loss, nll = self.loss(batch.to(self.device))
+            loss = loss / tokens
+            (loss * self.processes.size).backward()  # the processes' gradients are averaged
         return torch.stack((loss.detach(), nll))
+
+
+class BatchLoss(nn.Module):
+    """``batch_loss`` as a module: what several processes wrap, to see its forward and backward."""
+
+    def __init__(self, model: Seq2Seq, smoothing: float) -> None:
+        super().__init__()
+        self.model = model
+        self.smoothing = smoothing
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """See ``batch_loss``."""
+        return batch_loss(self.model, batch, self.smoothing)
 
 
 def build_optimizer(model: Seq2Seq, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from nmt.evaluation import bleu
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search import SearchStrategy
 from nmt.tokenizer import TokenizerPair
+from nmt.training.distributed import ONE_PROCESS, Processes
 from nmt.training.loss import perplexity, projected_cross_entropy
 from nmt.translator import Translator
 
@@ -23,7 +25,10 @@ BATCH_TOKENS = 4000
 
 @dataclass
 class Validator:
-    """Validates a model: loss on ``batches``, BLEU of ``sources`` against ``references`` with ``search``."""
+    """Validates a model: loss on ``batches``, BLEU of ``sources`` against ``references`` with ``search``.
+
+    Each of the ``processes`` does its share of both, and all have the result.
+    """
 
     batches: list[Batch]
     sources: list[str]
@@ -34,6 +39,7 @@ class Validator:
     tokenize: str | None
     device: torch.device
     max_source_length: int
+    processes: Processes = ONE_PROCESS
 
     @classmethod
     def from_pairs(
@@ -47,18 +53,21 @@ class Validator:
         limit: int,
         device: torch.device,
         max_source_length: int,
+        processes: Processes = ONE_PROCESS,
     ) -> Validator:
         """BLEU is taken on the first ``limit`` pairs, the loss on all that are short enough."""
         batches = evaluation_batches(encoded, BATCH_TOKENS)
         sources, references = pairs.sources()[:limit], pairs.targets()[:limit]
-        return cls(batches, sources, references, tokenizers, search, target_language, tokenize, device, max_source_length)
+        return cls(
+            batches, sources, references, tokenizers, search, target_language, tokenize, device, max_source_length, processes
+        )
 
     def __call__(self, model: Seq2Seq) -> tuple[dict[str, float], list[str]]:
         """loss (nats a token, without smoothing), perplexity, BLEU and the seconds it took; and the translations."""
         began = time.monotonic()
         loss = self.loss(model)
         translator = Translator(model, self.tokenizers, self.search, self.device, self.max_source_length)
-        translations = [translation.text for translation in translator.translate(self.sources)]
+        translations = translate(translator, self.sources, self.processes)
         score = bleu(translations, self.references, tokenize=self.tokenize, target_language=self.target_language).score
         values = {"loss": loss, "perplexity": perplexity(loss), "bleu": score, "seconds": time.monotonic() - began}
         return values, translations
@@ -68,11 +77,19 @@ class Validator:
         """Negative log-likelihood in nats a target token, end marks included."""
         was_training = model.training
         model.eval()
-        total = torch.zeros((), device=self.device)
-        for batch in self.batches:
-            total += batch_loss(model, batch.to(self.device), smoothing=0.0)[1]
+
+        def losses(batches: Sequence[Batch]) -> list[float]:
+            found = [batch_loss(model, batch.to(self.device), smoothing=0.0)[1] for batch in batches]
+            return [float(loss) for loss in found]  # after all: a GPU is asked once it is done
+
+        total = sum(self.processes.map(losses, self.batches))
         model.train(was_training)
-        return float(total) / sum(batch.target_tokens for batch in self.batches)
+        return total / sum(batch.target_tokens for batch in self.batches)
+
+
+def translate(translator: Translator, sources: Sequence[str], processes: Processes) -> list[str]:
+    """The best translation of each source, all of them in every process, each having made its share."""
+    return processes.map(lambda share: [translation.text for translation in translator.translate(share)], sources)
 
 
 def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:

@@ -120,7 +120,8 @@ def state(run_dir: Path) -> tuple[dict[str, bytes], Any]:
     stored = torch.load(run_dir / "checkpoints" / "last" / "optimizer.pt", weights_only=True)
     states = stored["optimizer"]["state"]
     moments = {f"{i} {name}": tensor.numpy().tobytes() for i in states for name, tensor in states[i].items()}
-    generators = {name: value.tolist() if name == "cpu" else value for name, value in stored["random"].items()}
+    (random,) = stored["random"]
+    generators = {name: value.tolist() if name == "cpu" else value for name, value in random.items()}
     return weights(run_dir) | moments, generators
 
 
@@ -167,11 +168,11 @@ def test_going_on_is_the_same_as_never_stopping(
 
     backward_piece, pieces = Updater._backward_piece, []
 
-    def interrupt(self: Updater, batch: Batch, tokens: int) -> torch.Tensor:
+    def interrupt(self: Updater, batch: Batch, tokens: int, exchange: bool) -> torch.Tensor:
         pieces.append(batch)
         if len(pieces) == tried_first + 2 * 4 + 1:
             os.kill(os.getpid(), number)  # after the first of the two batches of the fifth update has begun
-        return backward_piece(self, batch, tokens)
+        return backward_piece(self, batch, tokens, exchange)
 
     tried_first = len(largest_batches(encoded(corpus), 200))
     with monkeypatch.context() as patched:

@@ -14,9 +14,10 @@ from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.averaging import WeightAverage
 from nmt.training.checkpoint import Progress, Training
 from nmt.training.config import TrainingConfig
+from nmt.training.distributed import ONE_PROCESS
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.memory import halves, is_out_of_memory, largest_batches
-from nmt.training.update import Updater, build_optimizer
+from nmt.training.update import BatchLoss, Updater, build_optimizer
 from nmt.training.validation import batch_loss
 
 VOCAB = 20
@@ -34,7 +35,8 @@ def updater(dropout: float = 0.0) -> Updater:
     model = build(ModelConfig(**sizes, **dropouts), VOCAB, VOCAB, True)  # type: ignore[arg-type]
     config = TrainingConfig(average=0.9)
     training = Training(model, WeightAverage(model, config.average), build_optimizer(model, config), Progress())
-    return Updater(config, model.train(), training, CPU)
+    loss = BatchLoss(model.train(), config.label_smoothing)
+    return Updater(config, loss, training, CPU, ONE_PROCESS)
 
 
 def state(updater: Updater) -> list[Tensor]:
@@ -113,7 +115,7 @@ def limited(largest: int) -> Any:
 
 
 def gradients(updater: Updater, batches: list[Batch]) -> list[Tensor]:
-    loss, nll = updater._backward(batches)
+    loss, nll = updater._backward(batches, exchange=True)
     found = [parameter.grad for parameter in updater.training.average.parameters]
     return [loss, nll, *(gradient for gradient in found if gradient is not None)]
 
