@@ -7,6 +7,7 @@ token. What they have in common stands in ``RecurrentDecoder``.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,10 @@ from nmt.models.base import Decoder, Encoded
 from nmt.models.bridge import Bridge
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
-from nmt.models.recurrent import RecurrentLayer
+from nmt.models.recurrent import LayerFunction, RecurrentLayer
+from nmt.models.stepwise import RepeatedLinear
+
+Layers = Sequence[LayerFunction]
 
 
 class Wiring(StrEnum):
@@ -102,27 +106,34 @@ class RecurrentDecoder(Decoder):
         context = self.dropout(context).reshape(rows, length, -1).to(query.dtype)
         return context, None if weights is None else weights.reshape(rows, length, -1)
 
-    def first(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The lowest layer: inputs [rows, length, size], state [rows, layers, state_size]
+    def one_by_one(self) -> Layers:
+        """The layers, to be called at one position after another; without gradients there is nothing to spare."""
+        layers = self.recurrent_layers()
+        return [layer.one_by_one() for layer in layers] if torch.is_grad_enabled() else layers
+
+    def first(self, layers: Layers, inputs: Tensor, state: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The lowest of the ``layers``: inputs [rows, length, size], state [rows, layers, state_size]
         → hidden [rows, length, hidden], its state after the last position in a list, for ``above`` to go on.
         """
-        hidden, last = self.layers[0](inputs, state[:, 0])
+        hidden, last = layers[0](inputs, state[:, 0])
         return self.norms[0](hidden), [last]
 
-    def above(self, hidden: Tensor, context: Tensor, state: Tensor, after: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def above(
+        self, layers: Layers, hidden: Tensor, context: Tensor, state: Tensor, after: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """The layers over the lowest, each on [what is below; context]
         → hidden [rows, length, hidden] of the top, the states [rows, layers, state_size] after the last position.
         """
-        for i, (layer, norm) in enumerate(zip(self.layers[1:], self.norms[1:], strict=True), start=1):
+        for i, (layer, norm) in enumerate(zip(layers[1:], self.norms[1:], strict=True), start=1):
             outputs, last = layer(torch.cat([self.dropout(hidden), context.to(hidden.dtype)], dim=-1), state[:, i])
             hidden = norm(hidden + self.dropout(outputs) if self.residual else outputs)
             after = [*after, last]
         return hidden, torch.stack(after, dim=1)
 
-    def read_out(self, *parts: Tensor) -> Tensor:
-        """Parts [rows, length, size] side by side → features [rows, length, feature_size]."""
+    def read_out(self, readout: Callable[[Tensor], Tensor], *parts: Tensor) -> Tensor:
+        """Parts [rows, length, size] side by side, through the matrix → features [rows, length, feature_size]."""
         read = torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1)
-        features: Tensor = self.dropout(torch.tanh(self.readout(read)))
+        features: Tensor = self.dropout(torch.tanh(readout(read)))
         return features
 
 
@@ -135,10 +146,10 @@ class FirstLayerDecoder(RecurrentDecoder):
 
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
         embedded = self.embedding(tokens)
-        hidden, after = self.first(embedded, state.recurrent)
+        hidden, after = self.first(self.recurrent_layers(), embedded, state.recurrent)
         context, weights = self.attend(self.dropout(hidden), memory)
-        hidden, recurrent = self.above(hidden, context, state.recurrent, after)
-        return self.read_out(hidden, context, embedded), DecoderState(recurrent, state.feed), weights
+        hidden, recurrent = self.above(self.recurrent_layers(), hidden, context, state.recurrent, after)
+        return self.read_out(self.readout, hidden, context, embedded), DecoderState(recurrent, state.feed), weights
 
 
 class SummaryDecoder(RecurrentDecoder):
@@ -150,9 +161,9 @@ class SummaryDecoder(RecurrentDecoder):
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
         embedded = self.embedding(tokens)
         context, weights = self.attend(embedded, memory)
-        hidden, after = self.first(torch.cat([embedded, context], dim=-1), state.recurrent)
-        hidden, recurrent = self.above(hidden, context, state.recurrent, after)
-        return self.read_out(hidden, context, embedded), DecoderState(recurrent, state.feed), weights
+        hidden, after = self.first(self.recurrent_layers(), torch.cat([embedded, context], dim=-1), state.recurrent)
+        hidden, recurrent = self.above(self.recurrent_layers(), hidden, context, state.recurrent, after)
+        return self.read_out(self.readout, hidden, context, embedded), DecoderState(recurrent, state.feed), weights
 
 
 class PreviousStateDecoder(RecurrentDecoder):
@@ -161,14 +172,15 @@ class PreviousStateDecoder(RecurrentDecoder):
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
         embedded, recurrent = self.embedding(tokens), state.recurrent
         hidden_size = self.layers[-1].hidden_size
+        layers = self.one_by_one()
         steps = []
         for word in embedded.split(1, dim=1):
             context, weights = self.attend(recurrent[:, -1:, :hidden_size].to(word.dtype), memory)
-            hidden, after = self.first(torch.cat([word, context], dim=-1), recurrent)
-            hidden, recurrent = self.above(hidden, context, recurrent, after)
+            hidden, after = self.first(layers, torch.cat([word, context], dim=-1), recurrent)
+            hidden, recurrent = self.above(layers, hidden, context, recurrent, after)
             steps.append((hidden, context, weights))
         hidden, context, weights = joined(steps)
-        return self.read_out(hidden, context, embedded), DecoderState(recurrent, state.feed), weights
+        return self.read_out(self.readout, hidden, context, embedded), DecoderState(recurrent, state.feed), weights
 
 
 class InputFeedingDecoder(RecurrentDecoder):
@@ -179,12 +191,13 @@ class InputFeedingDecoder(RecurrentDecoder):
     def forward(self, tokens: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState, Tensor | None]:
         embedded, recurrent, feed = self.embedding(tokens), state.recurrent, state.feed.unsqueeze(1)
         nothing = feed[..., :0]
+        layers, readout = self.one_by_one(), RepeatedLinear(self.readout.weight, self.readout.bias)
         steps = []
         for word in embedded.split(1, dim=1):
-            hidden, after = self.first(torch.cat([word, feed.to(word.dtype)], dim=-1), recurrent)
-            hidden, recurrent = self.above(hidden, nothing, recurrent, after)
+            hidden, after = self.first(layers, torch.cat([word, feed.to(word.dtype)], dim=-1), recurrent)
+            hidden, recurrent = self.above(layers, hidden, nothing, recurrent, after)
             context, weights = self.attend(self.dropout(hidden), memory)
-            feed = self.read_out(hidden, context)
+            feed = self.read_out(readout, hidden, context)
             steps.append((feed, context, weights))
         features, _, weights = joined(steps)
         return features, DecoderState(recurrent, feed.squeeze(1)), weights

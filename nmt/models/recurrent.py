@@ -31,6 +31,7 @@ A state is a value, [batch, state_size]: h, or [h; c] of an LSTM. Nothing is kep
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -40,6 +41,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.errors import StrEnum
 from nmt.models.gru_loop import gru_loop
+from nmt.models.stepwise import StepFunction, cho_steps, gru_steps, lstm_steps, simple_steps, working_type
 
 
 class Cell(StrEnum):
@@ -54,6 +56,10 @@ class Cell(StrEnum):
     def state_parts(self) -> int:
         """How many vectors of the hidden size a state holds: h, or h and c."""
         return 2 if self is Cell.lstm else 1
+
+
+LayerFunction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""A ``RecurrentLayer``, or what its ``one_by_one`` gives."""
 
 
 @dataclass
@@ -79,6 +85,22 @@ class RecurrentLayer(nn.Module, ABC):
         inputs [batch, length, input_size], state [batch, state_size]
         → outputs [batch, length, hidden_size], the state after the last position [batch, state_size]; with ``lengths``
         [batch] that is each sequence's own last position.
+        """
+
+    def one_by_one(self) -> LayerFunction:
+        """``forward`` for one position after another of the same batch: inputs [batch, 1, input_size] each."""
+        step = self.steps()
+
+        def forward(inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+            state = step(inputs.squeeze(1), state.to(working_type(inputs)))
+            return state[:, : self.hidden_size].unsqueeze(1), state
+
+        return forward
+
+    @abstractmethod
+    def steps(self) -> StepFunction:
+        """What ``one_by_one`` calls: inputs [batch, input_size], state [batch, state_size] → the state after it, whose first
+        ``hidden_size`` values are the output.
         """
 
     @abstractmethod
@@ -125,6 +147,9 @@ class GRULayer(RecurrentLayer):
         outputs, last = self.gru(inputs, state.to(inputs.dtype).unsqueeze(0))
         return outputs, last.squeeze(0) if lengths is None else last_outputs(outputs, lengths)
 
+    def steps(self) -> StepFunction:
+        return gru_steps(*weights_of(self.gru))
+
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         return self.equations()(inputs, state)
 
@@ -167,6 +192,9 @@ class ChoLayer(RecurrentLayer):
         outputs = gru_loop(projected, state.to(projected.dtype), self.U.to(projected.dtype)).transpose(0, 1)
         return outputs, outputs[:, -1] if lengths is None else last_outputs(outputs, lengths)
 
+    def steps(self) -> StepFunction:
+        return cho_steps(self.W, self.U, self.b)
+
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         return self.equations()(inputs, state)
 
@@ -206,6 +234,9 @@ class LSTMLayer(RecurrentLayer):
             outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
         return outputs, torch.cat(last, dim=-1).squeeze(0)
 
+    def steps(self) -> StepFunction:
+        return lstm_steps(*weights_of(self.lstm))
+
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         h, c = state.chunk(2, dim=-1)
         i, f, g, o = project(self.lstm, inputs, h).chunk(4, dim=-1)
@@ -225,6 +256,9 @@ class SimpleLayer(RecurrentLayer):
     def forward(self, inputs: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         outputs, last = self.rnn(inputs, state.to(inputs.dtype).unsqueeze(0))
         return outputs, last.squeeze(0) if lengths is None else last_outputs(outputs, lengths)
+
+    def steps(self) -> StepFunction:
+        return simple_steps(*weights_of(self.rnn))
 
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         return Step(torch.tanh(project(self.rnn, inputs, state)), {})

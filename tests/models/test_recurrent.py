@@ -92,6 +92,39 @@ def test_gradients_of_the_fast_loop_are_those_of_the_equations(cell: Cell) -> No
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("cell", list(Cell))
+def test_one_position_after_another_equals_the_whole_with_its_gradients(cell: Cell) -> None:
+    torch.manual_seed(1)
+    layer = build_layer(cell, 5, 6).double()
+    inputs = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
+    start = torch.randn(3, layer.state_size, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(3, 4, 6, dtype=torch.float64)
+
+    whole, last = layer(inputs, start)
+    step, state, outputs = layer.one_by_one(), start, []
+    for position in inputs.split(1, dim=1):
+        output, state = step(position, state)
+        outputs.append(output)
+    stepped = torch.cat(outputs, dim=1)
+    torch.testing.assert_close(stepped, whole)
+    torch.testing.assert_close(state, last)
+    leaves = [inputs, start, *layer.parameters()]
+    of_whole = torch.autograd.grad((whole * weights).sum() + last.square().sum(), leaves)
+    of_steps = torch.autograd.grad((stepped * weights).sum() + state.square().sum(), leaves)
+    torch.testing.assert_close(of_steps, of_whole)
+
+
+def test_one_position_after_another_takes_the_type_of_autocast() -> None:
+    layer = build_layer(Cell.gru, 5, 6)
+    step = layer.one_by_one()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, state = layer.one_by_one()(torch.randn(3, 1, 5), torch.zeros(3, 6))
+    assert outputs.dtype == state.dtype == torch.bfloat16
+    assert step(torch.randn(3, 1, 5), torch.zeros(3, 6))[0].dtype == torch.float32
+    state.sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.dtype == torch.float32 for parameter in layer.parameters())
+
+
 @pytest.mark.parametrize(("length", "batch"), [(LENGTH, 2), (1, 2), (LENGTH, 1), (1, 1)])
 def test_gradient_of_the_gru_loop_by_finite_differences(length: int, batch: int) -> None:
     sizes = (length, batch, 3 * 3), (batch, 3), (3 * 3, 3)
