@@ -14,17 +14,20 @@ _WARM_UP = 10
 class WeightAverage:
     """θ̄ ← d θ̄ + (1 − d) θ after each update (Polyak & Juditsky 1992), d = min(decay, (1 + n) / (10 + n)) at update n.
 
-    The lower decay of the first updates forgets the random start. ``decay`` 0 keeps θ̄ = θ.
+    The lower decay of the first updates forgets the random start. With ``decay`` 0 the average is the weights themselves.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.parameters: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.averages = [parameter.detach().clone() for parameter in self.parameters]
+        own = [parameter.detach() for parameter in self.parameters]
+        self.averages = [weights.clone() for weights in own] if decay > 0 else own
 
     @torch.no_grad()
     def update(self, step: int, finite: Tensor) -> None:
         """Take in the weights after update number ``step``, unless that was skipped for not being ``finite`` [] (bool)."""
+        if self.decay == 0:
+            return
         weight = 1 - min(self.decay, (1 + step) / (_WARM_UP + step))
         if finite.device.type == "cpu":
             if finite:

@@ -43,11 +43,14 @@ class Updater:
         """
         optimizer, average = self.training.optimizer, self.training.average
         loss, nll = self.processes.add_up(self._backward(batches, exchange=True))
-        norm = torch.nn.utils.clip_grad_norm_(average.parameters, self.config.clip_norm, foreach=True)
+        grads = [parameter.grad for parameter in average.parameters if parameter.grad is not None]
+        norm = torch.nn.utils.get_total_norm(grads, foreach=True)
         finite = (norm + loss).isfinite()
         for group in optimizer.param_groups:
             group["lr"] = rate
-        optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]  # by which the fused kernel skips, on the device
+        # The fused kernel divides gradients by the one, which clips them, and skips by the other, on the device.
+        optimizer.grad_scale = (norm / self.config.clip_norm).clamp(min=1)  # type: ignore[attr-defined]
+        optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.update(step, finite)

@@ -30,7 +30,7 @@ class Scale:
     dropout: float = 0.2
     rounds: int = 2
     updates: int = 300
-    later_updates: int = 100
+    later_updates: int = 80
     window: int = 20
     product_seconds: float = 2.0
 
@@ -114,4 +114,5 @@ def our_settings(row: Row, scale: Scale) -> list[str]:
         "training.batch_tokens=100000",
         "training.label_smoothing=0",
         "training.subword_alpha=0",
+        "training.average=0",
     ]

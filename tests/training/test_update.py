@@ -1,5 +1,6 @@
 """Laws of the guards: a skipped update changes nothing, a split one nothing but rounding, a rehearsal leaves no trace."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,23 @@ def broken_gradient(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Ten
     loss, nll = batch_loss(model, batch, smoothing)
     loss.register_hook(lambda grad: grad * float("inf"))
     return loss, nll
+
+
+@pytest.mark.parametrize("clip_norm", [1e-3, 1e3])
+def test_an_update_clips_by_the_norm_of_all_gradients(clip_norm: float) -> None:
+    ours, plain = updater(), updater()
+    ours.config = replace(ours.config, clip_norm=clip_norm)
+    ours([BATCH], 1, 0.01)
+
+    (batch_loss(plain.loss.model, BATCH, ours.config.label_smoothing)[0] / BATCH.target_tokens).backward()  # type: ignore[arg-type]
+    norm = torch.nn.utils.clip_grad_norm_(plain.training.average.parameters, clip_norm)
+    assert (norm > clip_norm) == (clip_norm < 1)
+    for group in plain.training.optimizer.param_groups:
+        group["lr"] = 0.01
+    plain.training.optimizer.step()
+    plain.training.average.update(1, torch.tensor(True))
+    for one, other in zip(state(ours), state(plain), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-12)
 
 
 @pytest.mark.parametrize("broken", [broken_loss, broken_gradient])
