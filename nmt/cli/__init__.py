@@ -29,8 +29,8 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``nmt`` with the ``arguments`` (those of the process if None) and return its exit code.
 
-    0 done, 1 failed, 2 wrong usage, 130 interrupted. The user's mistakes end in one sentence on stderr, a pipe that its
-    reader closed in none.
+    0 done, 1 failed, 2 wrong usage, 130 interrupted, 143 ended by SIGTERM. The user's mistakes end in one sentence on
+    stderr, a pipe that its reader closed in none.
     """
     keep_memory()
     try:

@@ -62,7 +62,8 @@ def check_unchanged(run_dir: str, text: str) -> None:
     saved, now = _read(file), _flat(yaml.safe_load(text))
     for name, value in now.items():
         if value != saved.get(name, value) and name not in _MAY_CHANGE and not name.startswith("search."):
-            raise UsageError(f"`{name}` must stay {_shown(saved[name])} in a run that goes on, but is {_shown(value)} instead")
+            typed, begun = name.removesuffix(f".{_NAME}"), saved[name]
+            raise UsageError(f"`{typed}` must stay {_shown(begun)} in a run that goes on, but is {_shown(value)} instead")
 
 
 def _read(file: Path) -> dict[str, Any]:

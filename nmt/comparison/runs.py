@@ -94,7 +94,7 @@ def _read_training(directory: Path) -> Training:
     reached = read_settings(progress, Progress, read_json(progress)) if progress.exists() else None
     records = _read_metrics(metrics) if metrics.exists() else []
     speeds = [record["tokens_per_second"] for record in records if record["kind"] == "train"]
-    # A run that was resumed did some steps twice: the later time counts.
+    # Runs of earlier versions that were resumed have some steps twice: the later time counts.
     validations = {record["step"]: record["bleu"] for record in records if record["kind"] == "validation"}
     return Training(
         steps=reached.step if reached else None,

@@ -24,7 +24,11 @@ def working_type(tensor: Tensor) -> torch.dtype:
 
 
 class RepeatedLinear:
-    """x ↦ W x + b, [rows, …, in] → [rows, …, out], to be called at each step of one sequence. Under autocast in its type."""
+    """x ↦ W x + b, [rows, …, in] → [rows, …, out], to be called at each step of one sequence.
+
+    Products are done in autocast's type where that is on. One object a forward pass: between its steps' gradients it holds
+    what the matrix's own will be made of.
+    """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         dtype = working_type(weight)

@@ -19,7 +19,7 @@ class Precision(StrEnum):
 class TrainingConfig:
     """How to train. Steps are updates of the weights.
 
-    ``batch_tokens`` bounds sentences × longest side of a batch, ``batch_sentences`` the sentences (None: it does not). An
+    ``batch_tokens`` bounds sentences × longest side of a batch, ``batch_sentences`` the sentences (None: no bound). An
     update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one); None is 0.5 for a
     unigram vocabulary and 0.1 for BPE, where it is the share of merges left out.
     ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without a

@@ -1,6 +1,6 @@
 """Training in several processes, as ``torchrun`` starts them: who this one is, and what all of them decide together.
 
-Each process holds the whole model and reads its share of every batch; ``DistributedDataParallel`` adds up the gradients
+Each process holds the whole model, makes every batch and trains on its share; ``DistributedDataParallel`` adds up the gradients
 (over NCCL on GPUs, else gloo). What else they tell each other goes over gloo, so that no GPU has to wait for it.
 """
 
@@ -149,8 +149,9 @@ class SeveralProcesses(Processes):
         if device.type != "cuda":
             return device
         here, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-        if here >= count:
-            raise UserError(f"torchrun must start at most one process for each CUDA device ({count}), but started {here + 1}")
+        started = int(os.environ["LOCAL_WORLD_SIZE"])
+        if started > count:
+            raise UserError(f"torchrun must start at most one process for each CUDA device ({count}), but started {started}")
         torch.cuda.set_device(here)
         self._gradients = torch_distributed.new_group(backend="nccl", timeout=_STEP)
         return torch.device("cuda", here)

@@ -40,9 +40,9 @@ class Figures:
             self._positions += positions
 
     def take(self) -> dict[str, float]:
-        """The figures, and begin anew. The loss is that of the updates that were not skipped: nan if all were."""
-        values = {
-            "loss": float(self._nll / self._counted),
+        """The figures, and begin anew. The loss is that of the updates that were not skipped, and absent if all were."""
+        loss = {"loss": float(self._nll / self._counted)} if self._counted else {}
+        values = loss | {
             "tokens_per_second": self._tokens / (time.monotonic() - self.began),
             "padding": self._padding / self._positions,
             "skipped": int(self._skipped),

@@ -28,7 +28,7 @@ from nmt.training.config import TrainingConfig
 from nmt.training.distributed import ONE_PROCESS, Processes
 from nmt.training.interruption import terminable
 from nmt.training.loop import Trainer
-from nmt.training.memory import largest_batches
+from nmt.training.memory import is_out_of_memory, largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter, duration
 from nmt.training.schedule import Schedule
@@ -100,8 +100,16 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     if processes.is_leader:
         _write_settings(run_dir, job.config_yaml)
         reporter.open(run_dir, trainer.state.progress.step)
-    trainer.run()
-    return _finish(job, run_dir, corpus, trainer, reporter, device)
+    try:
+        trainer.run()
+        return _finish(job, run_dir, corpus, trainer, reporter, device)
+    except RuntimeError as error:  # an update splits its batches; what else needs memory can't
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(
+            "model, optimiser and validation must fit into memory, but do not: begin anew with smaller sizes in `model`, "
+            "or with a lower `training.validation_beam`"
+        ) from error
 
 
 def describe(device: torch.device, processes: int = 1) -> str:
@@ -190,7 +198,7 @@ def _subword_alpha(job: Job) -> float:
 
 
 def _sampling_processes(pairs: int, device: torch.device) -> int:
-    """None for what is sampled in a moment; one samples faster than a CPU trains, but not than a GPU does."""
+    """0 for what is sampled in a moment; one samples faster than a CPU trains, but not than a GPU does."""
     if pairs <= CHUNK_PAIRS:
         return 0
     return 1 if device.type == "cpu" else 4

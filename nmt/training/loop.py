@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -170,9 +169,6 @@ class Trainer:
 
     def _log(self) -> None:
         progress, figures = self.state.progress, self.updater.figures.take()
-        if math.isnan(figures["loss"]):
-            self.reporter.line(f"step {progress.step}: no update since the line before had a finite loss and gradient")
-            return
         figures["learning_rate"] = float(self.state.optimizer.param_groups[0]["lr"])
         pace = (time.monotonic() - self._began) / self._updates
         seconds_left = pace * (self.config.max_steps - progress.step)
@@ -246,8 +242,9 @@ class Trainer:
         batches = [batch for batch, _ in islice(self.batches.iterate(cursor), self.config.accumulate)]
         if self.processes.is_leader:
             write_bad_batch(file, step, cursor, batches, self.batches.tokenizers)
+        self.processes.wait()  # the first that raises ends all
         return (
-            f"loss and gradient must be finite, but from step {step} on they are not, after {RETURNS} returns to a checkpoint "
-            f"with half the learning rate each: look at that step's batch (epoch {cursor.epoch}, shard {cursor.shard}, "
-            f"batch {cursor.batch}) in `{file}`, or begin anew with a lower `training.learning_rate`"
+            f"loss, gradient and weights must be finite, but from step {step} on they are not, after {RETURNS} returns to a"
+            f" checkpoint with half the learning rate each: look at that step's batch (epoch {cursor.epoch}, shard {cursor.shard}"
+            f", batch {cursor.batch}) in `{file}`, or begin anew with a lower `training.learning_rate`"
         )

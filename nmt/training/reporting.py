@@ -70,15 +70,12 @@ class Reporter:
             self._bar.refresh()
 
     def training(self, step: int, max_steps: int, values: dict[str, float], seconds_left: float) -> None:
-        """The figures of the steps since the last call: loss (nats a token), perplexity, target tokens/s, rate, padding share,
-        updates ``skipped`` for not being finite, batches ``split`` for want of memory.
+        """The figures of the steps since the last call: loss (nats a token; absent if all were skipped), target tokens/s,
+        learning rate, padding share, updates ``skipped`` for not being finite, batches ``split`` for want of memory.
         """
         self._metrics("train", step, values)
-        figures = [
-            f"loss {values['loss']:.3f}",
-            f"ppl {perplexity(values['loss']):.1f}",
-            f"{values['tokens_per_second']:.0f} tokens/s",
-        ]
+        figures = [f"loss {values['loss']:.3f}", f"ppl {perplexity(values['loss']):.1f}"] if "loss" in values else ["no loss"]
+        figures.append(f"{values['tokens_per_second']:.0f} tokens/s")
         rest = f"padding {values['padding']:.1%}  left {duration(seconds_left)}"
         events = [f"{values[name]} {name}" for name in ("skipped", "split") if values[name]]
         text = "  ".join([f"step {step}/{max_steps}", *figures, *events, rest])
@@ -114,7 +111,8 @@ class Reporter:
         """Take the figures of later updates out of metrics.jsonl, and out of what TensorBoard shows."""
         self._close_tensorboard()
         self._purge_step = step + 1
-        assert self._directory is not None
+        if self._directory is None:  # not the process that writes
+            return
         file = self._directory / "metrics.jsonl"
         if file.exists():
             lines = file.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -29,6 +29,7 @@ from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.config import TrainingConfig
 from nmt.training.job import Job, run_training
+from nmt.training.loop import Trainer
 from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.schedule import Cosine
@@ -225,8 +226,8 @@ def test_a_rate_that_is_far_too_high_ends_in_a_sentence_and_leaves_finite_weight
     with pytest.raises(UserError) as error:
         run_training(job(run, corpus, learning_rate=1e30, checkpoint_every=100, validate_every=100, max_steps=100))
     assert str(error.value) == (
-        "loss and gradient must be finite, but from step 2 on they are not, after 3 returns to a checkpoint with half the "
-        f"learning rate each: look at that step's batch (epoch 0, shard 0, batch 1) in `{run / 'bad_batch.json'}`, "
+        "loss, gradient and weights must be finite, but from step 2 on they are not, after 3 returns to a checkpoint with half "
+        f"the learning rate each: look at that step's batch (epoch 0, shard 0, batch 1) in `{run / 'bad_batch.json'}`, "
         "or begin anew with a lower `training.learning_rate`"
     )
     last = load_file(run / "checkpoints" / "last" / "model.safetensors")
@@ -257,11 +258,23 @@ def test_ten_bad_updates_in_a_row_return_to_the_last_checkpoint_with_half_the_ra
     reason = "10 updates in a row had a loss or gradient that is not finite"
     log = capsys.readouterr().err
     assert f"step 14: {reason}; going on from step 3 with 0.5 of the learning rate" in log
-    assert "step 10: no update since the line before had a finite loss and gradient" in log
+    assert "step 10/20  no loss" in log and "2 skipped" in log
     records = [json.loads(text) for text in (run / "metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records if record["kind"] == "train"] == [*range(2, 21, 2)]
     run_training(again(run, corpus, **{**settings, "max_steps": 21}))
     assert tried[-1][1] == 0.5 * 3e-3 * Cosine(warmup_steps=2)(21, 21)
+
+
+@pytest.mark.parametrize("where", ["_validate", "restore_best"])
+def test_too_little_memory_outside_of_an_update_is_told(
+    where: str, tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Trainer, where, full)
+    with pytest.raises(UserError, match="^model, optimiser and validation must fit into memory, but do not: "):
+        run_training(job(tmp_path / "run", corpus))
 
 
 def test_the_finished_model_holds_the_average_of_the_best_checkpoint(finished: Path) -> None:
