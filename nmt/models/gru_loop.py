@@ -1,4 +1,4 @@
-"""The GRU of Cho et al. (2014), reset before the matrix, over a whole sequence, with its gradient.
+"""The GRU over a whole sequence, with its gradient: reset before the matrix (Cho et al. 2014), or after it as in PyTorch.
 
 The products with the input, and those with all earlier states that make the weights' gradients, are one large product each;
 a step has only the two recurrent ones that cannot wait. What the gradient needs of the gates is kept from the way forward.
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-class _GRULoop(torch.autograd.Function):
+class _ResetBefore(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, projected: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
         length, batch, _ = projected.shape
@@ -64,7 +64,51 @@ class _GRULoop(torch.autograd.Function):
         return grad_projected, grad_h, grad_recurrent
 
 
-def gru_loop(projected: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
+class _ResetAfter(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, state: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+        length, batch, _ = projected.shape
+        hidden = state.shape[1]
+        gates = projected[..., : 2 * hidden].clone(memory_format=torch.contiguous_format)
+        candidates = projected[..., 2 * hidden :].clone(memory_format=torch.contiguous_format)
+        pasts = projected.new_empty(length, batch, 3 * hidden)
+        states = projected.new_empty(length + 1, batch, hidden)
+        states[0] = state
+        for h, gate, past, candidate, h_next in zip(states, gates, pasts, candidates, states[1:], strict=False):
+            torch.addmm(bias, h, recurrent.t(), out=past)
+            gate.add_(past[:, : 2 * hidden]).sigmoid_()
+            candidate.addcmul_(gate[:, :hidden], past[:, 2 * hidden :]).tanh_()
+            torch.lerp(candidate, h, gate[:, hidden:], out=h_next)  # (1 − z) n + z h
+        ctx.save_for_backward(states, gates, pasts, candidates, recurrent)
+        return states[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        states, gates, pasts, candidates, recurrent = ctx.saved_tensors
+        hidden = candidates.shape[2]
+        before, r, z = states[:-1], gates[..., :hidden], gates[..., hidden:]
+        # What a gradient is multiplied with on its way from h_t, for all steps at once: through n, z and r.
+        into_candidate = (1 - z) * (1 - candidates.square())
+        into_update = (before - candidates) * z * (1 - z)
+        into_reset = pasts[..., 2 * hidden :] * r * (1 - r)
+        grad_pasts = torch.empty_like(pasts)
+        grad_candidates = torch.empty_like(candidates)
+        grad_h = torch.zeros_like(states[0])
+        for t in range(len(candidates) - 1, -1, -1):
+            grad_h = grad_h + grads[0][t]
+            grad_candidate, grad_past = grad_candidates[t], grad_pasts[t]
+            torch.mul(grad_h, into_candidate[t], out=grad_candidate)
+            torch.mul(grad_candidate, into_reset[t], out=grad_past[:, :hidden])
+            torch.mul(grad_h, into_update[t], out=grad_past[:, hidden : 2 * hidden])
+            torch.mul(grad_candidate, r[t], out=grad_past[:, 2 * hidden :])
+            grad_h = (grad_h * z[t]).addmm_(grad_past, recurrent)
+        grad_projected = torch.cat([grad_pasts[..., : 2 * hidden], grad_candidates], dim=-1)
+        rows = grad_pasts.flatten(0, 1)
+        return grad_projected, grad_h, rows.t() @ before.flatten(0, 1), rows.sum(dim=0)
+
+
+def gru_reset_before(projected: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
     """h_1 … h_T of the equations in ``nmt.models.recurrent``.
 
     projected [length, batch, 3 × hidden] is W x + b with the gates r, z and the candidate in this order, state [batch, hidden]
@@ -72,4 +116,13 @@ def gru_loop(projected: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
     be differentiated once more.
     """
     with torch.autocast(projected.device.type, enabled=False):  # products in the type of what is given
-        return _GRULoop.apply(projected, state, recurrent)  # type: ignore[no-any-return, no-untyped-call]
+        return _ResetBefore.apply(projected, state, recurrent)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def gru_reset_after(projected: Tensor, state: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+    """The same in PyTorch's form, whose z keeps the state and whose reset gate scales U_h h + c_h.
+
+    recurrent [3 × hidden, hidden] and bias [3 × hidden] are those of ``nn.GRU`` → [length, batch, hidden].
+    """
+    with torch.autocast(projected.device.type, enabled=False):
+        return _ResetAfter.apply(projected, state, recurrent, bias)  # type: ignore[no-any-return, no-untyped-call]

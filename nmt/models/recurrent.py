@@ -40,7 +40,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.errors import StrEnum
-from nmt.models.gru_loop import gru_loop
+from nmt.models.gru_loop import gru_reset_after, gru_reset_before
 from nmt.models.stepwise import StepFunction, cho_steps, gru_steps, lstm_steps, simple_steps, working_type
 
 
@@ -136,7 +136,10 @@ class GRUEquations:
 
 
 class GRULayer(RecurrentLayer):
-    """``nn.GRU``: one kernel for the whole sequence on a GPU. Its z keeps the old state, its gates stand in the order r, z, n."""
+    """``nn.GRU``: one kernel for the whole sequence on a GPU. Its z keeps the old state, its gates stand in the order r, z, n.
+
+    A CPU has no such kernel: there PyTorch's gradient adds up a matrix a step, and the loop of our own is faster.
+    """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(hidden_size, state_parts=1)
@@ -144,8 +147,16 @@ class GRULayer(RecurrentLayer):
         initialise(3, *weights_of(self.gru)[:2])
 
     def forward(self, inputs: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        outputs, last = self.gru(inputs, state.to(inputs.dtype).unsqueeze(0))
-        return outputs, last.squeeze(0) if lengths is None else last_outputs(outputs, lengths)
+        if torch.is_grad_enabled() and inputs.device.type == "cpu":
+            input_matrix, recurrent, input_bias, bias = weights_of(self.gru)
+            projected = functional.linear(inputs.transpose(0, 1), input_matrix, input_bias)
+            weights = (tensor.to(projected.dtype) for tensor in (state, recurrent, bias))
+            outputs = gru_reset_after(projected, *weights).transpose(0, 1)
+            last = outputs[:, -1]
+        else:
+            outputs, last = self.gru(inputs, state.to(inputs.dtype).unsqueeze(0))
+            last = last.squeeze(0)
+        return outputs, last if lengths is None else last_outputs(outputs, lengths)
 
     def steps(self) -> StepFunction:
         return gru_steps(*weights_of(self.gru))
@@ -189,7 +200,7 @@ class ChoLayer(RecurrentLayer):
     def forward(self, inputs: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         # [batch, length, input] → [length, batch, 3 × hidden]: a step reads one piece of memory
         projected = functional.linear(inputs.transpose(0, 1), self.W, self.b)
-        outputs = gru_loop(projected, state.to(projected.dtype), self.U.to(projected.dtype)).transpose(0, 1)
+        outputs = gru_reset_before(projected, state.to(projected.dtype), self.U.to(projected.dtype)).transpose(0, 1)
         return outputs, outputs[:, -1] if lengths is None else last_outputs(outputs, lengths)
 
     def steps(self) -> StepFunction:

@@ -26,56 +26,58 @@ def working_type(tensor: Tensor) -> torch.dtype:
 class RepeatedLinear:
     """x ↦ W x + b, [rows, …, in] → [rows, …, out], to be called at each step of one sequence.
 
-    Products are done in autocast's type where that is on. One object a forward pass: between its steps' gradients it holds
-    what the matrix's own will be made of.
+    Products are done in autocast's type where that is on. One object a forward pass, whose gradient is asked for once, with
+    that of W.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         dtype = working_type(weight)
-        self.weight = weight.detach().to(dtype)
-        self.bias = None if bias is None else bias.detach().to(dtype)
-        # What the gradient of W is made of, as the steps are gone back.
-        self.inputs: list[Tensor] = []
-        self.grads: list[Tensor] = []
-        self._end: Tensor = _End.apply(weight, bias, self)  # type: ignore[no-untyped-call]
+        self._weight = weight.detach().to(dtype)
+        self._bias = None if bias is None else bias.detach().to(dtype)
+        self._tape: Tape = []
+        self._end: Tensor = _End.apply(weight, bias, self._tape)  # type: ignore[no-untyped-call]
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """One step."""
-        return _Product.apply(inputs.to(self.weight.dtype), self._end, self)  # type: ignore[no-any-return, no-untyped-call]
+        arguments = inputs.to(self._weight.dtype), self._end, self._weight, self._bias, self._tape
+        return _Product.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]
+
+
+Tape = list[tuple[Tensor, Tensor]]
+"""What the gradient of W is made of: inputs [rows, in] and gradients of the outputs [rows, out], as the steps are gone back."""
 
 
 class _End(torch.autograd.Function):
     """A number that all steps depend on: going back, it comes after the last of them."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, linear: RepeatedLinear) -> Tensor:
-        ctx.linear, ctx.types = linear, (weight.dtype, None if bias is None else bias.dtype)
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, tape: Tape) -> Tensor:
+        ctx.tape, ctx.types = tape, (weight.dtype, None if bias is None else bias.dtype)
         return weight.new_zeros(())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        inputs, grads = torch.cat(ctx.linear.inputs), torch.cat(ctx.linear.grads)
-        ctx.linear.inputs.clear()
-        ctx.linear.grads.clear()
+        inputs, grads = (torch.cat(parts) for parts in zip(*ctx.tape, strict=True))
+        ctx.tape.clear()
         weight_type, bias_type = ctx.types
         return (grads.t() @ inputs).to(weight_type), None if bias_type is None else grads.sum(dim=0).to(bias_type), None
 
 
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, end: Tensor, linear: RepeatedLinear) -> Tensor:
-        ctx.save_for_backward(inputs)
-        ctx.linear = linear
+    def forward(ctx: Any, inputs: Tensor, end: Tensor, weight: Tensor, bias: Tensor | None, tape: Tape) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        ctx.tape = tape
         with torch.autocast(inputs.device.type, enabled=False):
-            return functional.linear(inputs, linear.weight, linear.bias)
+            return functional.linear(inputs, weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
-        ctx.linear.inputs.append(ctx.saved_tensors[0].flatten(0, -2))
-        ctx.linear.grads.append(grads[0].flatten(0, -2))
-        return grads[0] @ ctx.linear.weight, grads[0].new_zeros((), dtype=torch.float32), None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        inputs, weight = ctx.saved_tensors
+        ctx.tape.append((inputs.flatten(0, -2), grads[0].flatten(0, -2)))
+        return grads[0] @ weight, grads[0].new_zeros((), dtype=torch.float32), None, None, None
 
 
 def gru_steps(w: Tensor, u: Tensor, b: Tensor, c: Tensor) -> StepFunction:

@@ -1,5 +1,8 @@
 """The recurrent layers compute the equations of their papers; the backward direction starts at the last real token."""
 
+import gc
+import weakref
+from contextlib import nullcontext
 from dataclasses import fields
 
 import pytest
@@ -7,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.models.encoder import DirectedLayer, Direction
-from nmt.models.gru_loop import gru_loop
+from nmt.models.gru_loop import gru_reset_after, gru_reset_before
 from nmt.models.recurrent import (
     Cell,
     ChoLayer,
@@ -114,6 +117,29 @@ def test_one_position_after_another_equals_the_whole_with_its_gradients(cell: Ce
     torch.testing.assert_close(of_steps, of_whole)
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_one_position_after_another_leaves_nothing_behind(broken: bool) -> None:
+    def fail(grad: Tensor) -> None:
+        raise MemoryError
+
+    gc.disable()
+    try:
+        inputs = torch.randn(3, 1, 5, requires_grad=True)
+        used = inputs * 2
+        step = build_layer(Cell.gru, 5, 6).one_by_one()
+        if broken:
+            used.register_hook(fail)
+        outputs, state = step(used, torch.zeros(3, 6))
+        outputs, state = step(used, state)
+        with pytest.raises(MemoryError) if broken else nullcontext():
+            state.sum().backward()
+        left = weakref.ref(used)
+        del step, used, outputs, state
+        assert left() is None
+    finally:
+        gc.enable()
+
+
 def test_one_position_after_another_takes_the_type_of_autocast() -> None:
     layer = build_layer(Cell.gru, 5, 6)
     step = layer.one_by_one()
@@ -128,23 +154,41 @@ def test_one_position_after_another_takes_the_type_of_autocast() -> None:
 @pytest.mark.parametrize(("length", "batch"), [(LENGTH, 2), (1, 2), (LENGTH, 1), (1, 1)])
 def test_gradient_of_the_gru_loop_by_finite_differences(length: int, batch: int) -> None:
     sizes = (length, batch, 3 * 3), (batch, 3), (3 * 3, 3)
-    arguments = [torch.randn(size, dtype=torch.float64, requires_grad=True) for size in sizes]
-    assert torch.autograd.gradcheck(gru_loop, arguments)
+    arguments = [torch.randn(size, dtype=torch.float64, requires_grad=True) for size in (*sizes, (3 * 3,))]
+    assert torch.autograd.gradcheck(gru_reset_before, arguments[:3])
+    assert torch.autograd.gradcheck(gru_reset_after, arguments)
 
 
-def test_gru_loop_leaves_what_it_is_given_alone() -> None:
-    projected, state, recurrent = torch.randn(1, 1, 9), torch.randn(1, 3), torch.randn(9, 3)
+def test_gru_loops_leave_what_they_are_given_alone() -> None:
+    projected, state, recurrent, bias = torch.randn(1, 1, 9), torch.randn(1, 3), torch.randn(9, 3), torch.randn(9)
     before = projected.clone()
-    gru_loop(projected, state, recurrent)
+    gru_reset_before(projected, state, recurrent)
+    gru_reset_after(projected, state, recurrent, bias)
     assert torch.equal(projected, before)
 
 
-def test_gru_loop_in_bf16_stays_close() -> None:
+def test_gru_loops_in_bf16_stay_close() -> None:
     torch.manual_seed(1)
-    projected, state, recurrent = torch.randn(9, 2, 24), torch.randn(2, 8), torch.randn(24, 8) / 3
-    low = gru_loop(*(x.bfloat16() for x in (projected, state, recurrent)))
-    assert low.dtype is torch.bfloat16
-    torch.testing.assert_close(low.float(), gru_loop(projected, state, recurrent), rtol=0.05, atol=0.05)
+    given = torch.randn(9, 2, 24), torch.randn(2, 8), torch.randn(24, 8) / 3, torch.randn(24)
+    for loop, arguments in ((gru_reset_before, given[:3]), (gru_reset_after, given)):
+        low = loop(*(x.bfloat16() for x in arguments))
+        assert low.dtype is torch.bfloat16
+        torch.testing.assert_close(low.float(), loop(*arguments), rtol=0.05, atol=0.05)
+
+
+def test_the_loop_of_our_own_is_pytorchs_kernel() -> None:
+    layer = GRULayer(INPUT, HIDDEN).double()
+    for weights in layer.parameters():
+        nn.init.normal_(weights)
+    inputs, state = (x.requires_grad_() for x in sequence(layer))
+    outputs, last = layer(inputs, state)
+    kernels, kernels_last = layer.gru(inputs, state.unsqueeze(0))
+    torch.testing.assert_close((outputs, last), (kernels, kernels_last.squeeze(0)))
+    with torch.no_grad():
+        torch.testing.assert_close(layer(inputs, state), (kernels, kernels_last.squeeze(0)))
+    leaves, weights = [inputs, state, *layer.parameters()], torch.randn_like(outputs)
+    ours, theirs = (torch.autograd.grad((x * weights).sum(), leaves) for x in (outputs, kernels))
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_explicit_gru_is_pytorchs() -> None:
