@@ -31,10 +31,10 @@ def atomic_directory(path: str | os.PathLike[str], previous: Path | None = None)
         new.mkdir(parents=True)
         yield new
         for file in [*new.rglob("*"), new]:
-            _synchronise(file)
+            synchronise(file)
         _put_in_place(new, target, previous)
         with contextlib.suppress(OSError):  # not every system can synchronise a directory
-            _synchronise(target.parent)
+            synchronise(target.parent)
     except OSError as error:
         raise UserError(f"`{target}` could not be written and is as it was before: {error}") from error
     finally:
@@ -89,7 +89,8 @@ def _exchange(one: Path, other: Path) -> bool:
     return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
-def _synchronise(file: Path) -> None:
+def synchronise(file: Path) -> None:
+    """Have the disk hold what a file holds, or which files a directory has."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)

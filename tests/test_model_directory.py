@@ -511,9 +511,9 @@ def test_of_the_new_directory_and_the_one_before_one_is_whole_at_every_instant(
     assert set(os.listdir(tmp_path)) == {"last", "previous"}
 
 
-def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_issynchronised_before_it_takes_its_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    synchronise, put_in_place = nmt.atomic._synchronise, nmt.atomic._put_in_place
+    synchronise, put_in_place = nmt.atomic.synchronise, nmt.atomic._put_in_place
 
     def noted(file: Path) -> None:
         done.append(file.name)
@@ -523,7 +523,7 @@ def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkey
         done.append("RENAME")
         put_in_place(new, target, previous)
 
-    monkeypatch.setattr(nmt.atomic, "_synchronise", noted)
+    monkeypatch.setattr(nmt.atomic, "synchronise", noted)
     monkeypatch.setattr(nmt.atomic, "_put_in_place", renamed)
     save(saved)
     at = done.index("RENAME")

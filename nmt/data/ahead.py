@@ -1,5 +1,6 @@
 """Work done ahead of time by a thread."""
 
+import signal
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ def ahead(items: Generator[Item, None, None], count: int) -> Generator[Item, Non
     An error in making an item is raised where that item would have come. Closing the generator waits for the item that is
     being made, closes ``items``, and leaves no thread behind.
     """
-    with ThreadPoolExecutor(1, "nmt-ahead") as thread:
+    with ThreadPoolExecutor(1, "nmt-ahead", _leave_signals) as thread:
         coming = deque(thread.submit(next, items) for _ in range(count))
         try:
             while True:
@@ -23,3 +24,8 @@ def ahead(items: Generator[Item, None, None], count: int) -> Generator[Item, Non
         finally:
             thread.shutdown(cancel_futures=True)
             items.close()
+
+
+def _leave_signals() -> None:
+    """To the main thread; processes that are started here inherit it, before they can say so themselves."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})

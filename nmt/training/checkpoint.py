@@ -135,7 +135,7 @@ def resume_from_checkpoint(directory: Path, training: Training, warn: Callable[[
     path = find_checkpoint(directory, (LAST, PREVIOUS), (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS), warn)
     processes = _load(path, training, rank, size)
     last = directory / LAST
-    if path != last and last.is_dir():  # it must not become `previous` in place of the whole one
+    if rank == 0 and path != last and last.is_dir():  # it must not become `previous` in place of the whole one
         shutil.rmtree(directory / DAMAGED, ignore_errors=True)
         last.rename(directory / DAMAGED)
     return processes

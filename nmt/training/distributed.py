@@ -201,8 +201,11 @@ def several_processes() -> Iterator[Processes]:
     What a process raises because another one has ended becomes a ``UserError``; where an error has been told already,
     it becomes ``SystemExit``.
     """
-    store, rank, size = next(rendezvous("env://", timeout=_STEP))
-    torch_distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=_STEP)
+    try:
+        store, rank, size = next(rendezvous("env://", timeout=_STEP))
+        torch_distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=_STEP)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"the processes that torchrun starts must find each other, but can't: {error}") from error
 
     def is_first() -> bool:
         try:
@@ -222,7 +225,7 @@ def several_processes() -> Iterator[Processes]:
         raise SystemExit(1) from error
     except RuntimeError as error:
         first = is_first()
-        if "gloo" not in str(error):
+        if not isinstance(error, torch_distributed.DistError) and "gloo" not in str(error):
             raise
         if not first:
             raise SystemExit(1) from error

@@ -26,7 +26,8 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Inside the block the first SIGINT or SIGTERM is only noted; a second one acts at once, as it does outside.
+    """Inside the block the first SIGINT or SIGTERM is only noted. A SIGINT after it acts at once, as it does outside; a SIGTERM
+    does not: a scheduler may send one to torchrun and to its processes, which torchrun passes on to them.
 
     Signals reach the main thread only; in another one nothing changes.
     """
@@ -42,8 +43,9 @@ def interruptible() -> Iterator[Interruption]:
             signal.signal(number, handler)
 
     def note(number: int, frame: FrameType | None) -> None:
-        interruption.signal = number
-        restore()
+        interruption.signal = interruption.signal or number
+        if signal.SIGINT in before:
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
 
     for number in before:
         signal.signal(number, note)

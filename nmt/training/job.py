@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 import nmt
+from nmt.atomic import synchronise
 from nmt.data.batching import CHUNK_PAIRS, TrainingBatches
 from nmt.data.corpus import DataConfig, Pairs, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
@@ -90,11 +91,14 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     _check_scoring(job, corpus.validation)
     if job.resume:
         trainer.resume()
+        if len(set(processes.gather(trainer.state.progress.step))) > 1:
+            raise UserError("all processes must go on from the same checkpoint, but some read another one: share `run_dir`")
         reporter.line(f"resumed at step {trainer.state.progress.step}")
         if trainer.finished and _is_written(run_dir / "model", job, trainer):
             reporter.line(_how_to_go_further(job, trainer))
             return None
     trainer.rehearse(largest_batches(corpus.encoded, job.training.batch_tokens, job.training.batch_sentences))
+    processes.wait()  # nothing is written unless all have room
     if not job.resume:
         _begin(run_dir, corpus.tokenizers, trainer)
     if processes.is_leader:
@@ -157,6 +161,7 @@ def _read(job: Job, run_dir: Path, reporter: Reporter) -> _Corpus:
 def _check_same(corpus: _Corpus, processes: Processes) -> None:
     """Processes that read different files would train on nonsense without a word."""
     read = (corpus.train.fingerprint, corpus.validation.fingerprint, *corpus.tokenizers.fingerprints)
+    processes.wait()  # longer than gathering does, for those that read from a slow disk
     if len(set(processes.gather(read))) > 1:
         raise UserError("all processes must read the same corpus and tokenizers, but some found others: share `data.path`")
 
@@ -167,6 +172,8 @@ def _begin(run_dir: Path, tokenizers: TokenizerPair, trainer: Trainer) -> None:
         with _writing(run_dir):
             (run_dir / "tokenizer").mkdir(parents=True, exist_ok=True)
             tokenizers.save(run_dir / "tokenizer")
+            for file in (*(run_dir / "tokenizer").iterdir(), run_dir / "tokenizer"):
+                synchronise(file)
     trainer.save(LAST)
 
 
@@ -174,7 +181,9 @@ def _write_settings(run_dir: Path, config_yaml: str) -> None:
     with _writing(run_dir):
         new = run_dir / ".config.yaml.saving"
         new.write_text(config_yaml, encoding="utf-8")
+        synchronise(new)
         new.replace(run_dir / "config.yaml")
+        synchronise(run_dir)
 
 
 @contextmanager

@@ -227,6 +227,7 @@ class Trainer:
         self.resume()
         progress = self.state.progress
         progress.returns, progress.skipped_in_a_row = lost.returns + 1, 0
+        progress.best_bleu, progress.best_step = lost.best_bleu, lost.best_step  # that checkpoint is still there
         self.updater = Updater(self.config, self._loss, self.state, self.device, self.processes)
         self._places.clear()
         self.reporter.go_back(progress.step)

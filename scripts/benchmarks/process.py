@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def run(command: Sequence[str | Path], log: Path, modules: Sequence[Path] = ()) -> float:
-    """Run a command on one thread, with what it says in ``log``; returns its peak resident memory in MiB.
+    """Run a command on one thread and one core, with what it says in ``log``; returns its peak resident memory in MiB.
 
     ``modules`` are folders that it imports from beside its own. The kernel counts from the process that starts the command on,
     which must be small itself. Ends the program if it fails.
@@ -24,6 +24,8 @@ def run(command: Sequence[str | Path], log: Path, modules: Sequence[Path] = ()) 
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, modules))}
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen([str(part) for part in command], stdout=file, stderr=subprocess.STDOUT, env=environment)
+        if hasattr(os, "sched_setaffinity"):  # as it begins: what it starts later inherits it
+            os.sched_setaffinity(process.pid, {max(os.sched_getaffinity(0))})
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
