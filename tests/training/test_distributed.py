@@ -181,12 +181,13 @@ def records(run_dir: Path, kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(("accumulate", "system"), [(1, []), (2, ["model.cell=lstm", "model.wiring=input_feeding"])])
 def test_two_processes_make_the_weights_of_one(
-    accumulate: int, repository: Path, tiny_settings: Sequence[str], tmp_path: Path
+    accumulate: int, system: list[str], repository: Path, tiny_settings: Sequence[str], tmp_path: Path
 ) -> None:
     settings = [
         *tiny_settings,
+        *system,
         "model.dropout=0",
         "model.embedding_dropout=0",
         "model.word_dropout=0",
@@ -228,6 +229,18 @@ def test_going_on_is_the_same_as_never_stopping(
     err = capsys.readouterr().err
     assert "processes: 3 before, 1 now, so dropout draws from fresh seeds" in err
     assert "trained 11 steps" in err
+
+
+def test_processes_return_to_a_checkpoint_and_give_up_together(
+    repository: Path, tiny_settings: Sequence[str], tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    settings = ["training.learning_rate=1e30", "training.max_steps=100", "training.validate_every=100"]
+    code, err = finished(torchrun(repository, 2, *tiny_settings, *settings, f"run_dir={run_dir}"))
+    assert code != 0
+    assert err.count("10 updates in a row had a loss or gradient that is not finite; going on from step") == 3
+    assert err.count("nmt: loss, gradient and weights must be finite, but from step") == 1
+    assert json.loads((run_dir / "bad_batch.json").read_text())["pairs"]
 
 
 def process_of_rank(running: "subprocess.Popen[str]", rank: int) -> int:
