@@ -157,7 +157,7 @@ class TrainingBatches:
     """Endless training batches from a cursor on.
 
     ``sampling_alpha`` > 0 draws a new segmentation of every sentence in every epoch (Kudo 2018), on both sides; one that is
-    longer than the corpus admits gives way to the best. ``pin`` puts batches into pinned memory, for a GPU; ``processes`` is how
+    longer than the corpus admits gives way to the best. ``pin`` puts batches into pinned memory, for a GPU; ``samplers`` is how
     many sample, with 0 a thread does it.
     Raises UserError if a tokenizer cannot sample.
     """
@@ -172,7 +172,7 @@ class TrainingBatches:
         shard_pairs: int = SHARD_PAIRS,
         chunk_pairs: int = CHUNK_PAIRS,
         pin: bool = False,
-        processes: int = 0,
+        samplers: int = 0,
         batch_sentences: int | None = None,
     ) -> None:
         self.pairs = pairs
@@ -183,7 +183,7 @@ class TrainingBatches:
         self.sampling_alpha = sampling_alpha
         self.chunk_pairs = chunk_pairs
         self.pin = pin
-        self.processes = processes
+        self.samplers = samplers
         self._shards = -(-len(pairs) // shard_pairs)
         if sampling_alpha > 0:
             tokenizers.source.check_sampling(sampling_alpha)
@@ -229,10 +229,10 @@ class TrainingBatches:
                 yield self.pairs.ids(chunk)
         sampler = Sampler(self.tokenizers, self.sampling_alpha, self.pairs.max_length)
         coming: deque[Future[tuple[Sequences, Sequences]]] = deque()
-        with sampling_executor(self.processes) as executor:
+        with sampling_executor(self.samplers) as executor:
             for chunk, seeds in self._chunk_members(cursor):
                 coming.append(executor.submit(sampler, *self.pairs.texts(chunk), seeds))
-                if len(coming) > self.processes:
+                if len(coming) > self.samplers:
                     yield coming.popleft().result()
 
     def _chunk_members(self, cursor: Cursor) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:

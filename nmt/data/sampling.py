@@ -32,11 +32,11 @@ class Sampler:
         return Sequences.of(ids)
 
 
-def sampling_executor(processes: int) -> Executor:
+def sampling_executor(samplers: int) -> Executor:
     """So many processes, which die with this one, or of 0 a thread. They begin with the first task."""
-    if processes == 0:
+    if samplers == 0:
         return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
+    return ProcessPoolExecutor(samplers, multiprocessing.get_context("spawn"), _begin)
 
 
 def _begin() -> None:

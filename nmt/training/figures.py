@@ -53,21 +53,21 @@ class Figures:
 
 
 class Skips:
-    """Watches for ``TOO_MANY`` skipped updates in a row; ``row`` of them came just before."""
+    """Watches for ``TOO_MANY`` skipped updates in a row; ``in_a_row`` of them came just before."""
 
-    def __init__(self, device: torch.device, row: int = 0) -> None:
-        self._row = torch.tensor(row, device=device)
-        self._found = torch.zeros_like(self._row)
+    def __init__(self, device: torch.device, in_a_row: int = 0) -> None:
+        self._in_a_row = torch.tensor(in_a_row, device=device)
+        self._found = torch.zeros_like(self._in_a_row)
 
     def add(self, finite: Tensor, step: int) -> None:
         """Take in whether update number ``step`` was finite, without waiting for the device."""
-        self._row.add_(1).mul_(~finite)
-        self._found = torch.where(~finite & (self._row % TOO_MANY == 0), step, self._found)
+        self._in_a_row.add_(1).mul_(~finite)
+        self._found = torch.where(~finite & (self._in_a_row % TOO_MANY == 0), step, self._found)
 
     @property
-    def row(self) -> int:
+    def in_a_row(self) -> int:
         """How many updates in a row were skipped up to now. Waits for the device."""
-        return int(self._row)
+        return int(self._in_a_row)
 
     @property
     def too_many(self) -> int | None:

@@ -206,7 +206,7 @@ def _subword_alpha(job: Job) -> float:
     return alpha
 
 
-def _sampling_processes(pairs: int, device: torch.device) -> int:
+def _samplers(pairs: int, device: torch.device) -> int:
     """0 for what is sampled in a moment; one samples faster than a CPU trains, but not than a GPU does."""
     if pairs <= CHUNK_PAIRS:
         return 0
@@ -235,7 +235,7 @@ def _trainer(
         job.seed,
         _subword_alpha(job),
         pin=device.type == "cuda",
-        processes=_sampling_processes(len(corpus.encoded), device),
+        samplers=_samplers(len(corpus.encoded), device),
         batch_sentences=training.batch_sentences,
     )
     search = Greedy() if training.validation_beam == 1 else Beam(beam_size=training.validation_beam)

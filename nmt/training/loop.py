@@ -163,7 +163,7 @@ class Trainer:
         if self._is_due(config.validate_every):
             self._validate()
         # While updates are skipped, the weights may be what is wrong: the checkpoint before is the one to go back to.
-        if self.finished or (self._is_due(config.checkpoint_every) and self.updater.skips.row == 0):
+        if self.finished or (self._is_due(config.checkpoint_every) and self.updater.skips.in_a_row == 0):
             self.save(LAST)
         self.updater.figures.began += time.monotonic() - paused
 
@@ -194,7 +194,7 @@ class Trainer:
         """Write the checkpoint ``name``; the ``last`` one before becomes the ``previous`` one."""
         progress = self.state.progress
         progress.seconds = self._seconds_before + time.monotonic() - self._began
-        progress.skipped_in_a_row = self.updater.skips.row
+        progress.skipped_in_a_row = self.updater.skips.in_a_row
         random = self.processes.gather(random_state(self.state.device))
         if self.processes.is_leader:
             previous = self.checkpoints / PREVIOUS if name == LAST else None

@@ -72,12 +72,12 @@ class Updater:
         What does not fit into memory is split in two. With ``exchange`` the gradients become those of all processes.
         """
         tokens = sum(batch.target_tokens for batch in batches)
-        pieces = [batch.share(self.processes.rank, self.processes.size) for batch in batches]
+        parts = [batch.share(self.processes.rank, self.processes.size) for batch in batches]
         sums: list[Tensor] = []
-        while len(sums) < len(pieces):
+        while len(sums) < len(parts):
             try:
-                last = len(sums) + 1 == len(pieces)
-                sums.append(self._backward_piece(pieces[len(sums)], tokens, exchange and last))
+                last = len(sums) + 1 == len(parts)
+                sums.append(self._backward_part(parts[len(sums)], tokens, exchange and last))
                 continue
             except RuntimeError as error:
                 if not is_out_of_memory(error):
@@ -89,12 +89,12 @@ class Updater:
                     ) from error
             # Here the traceback holds the tensors of the failed try no longer. Its gradients may be there in part.
             self.training.optimizer.zero_grad(set_to_none=True)
-            pieces[len(sums) : len(sums) + 1] = halves(pieces[len(sums)])
+            parts[len(sums) : len(sums) + 1] = halves(parts[len(sums)])
             sums.clear()
             self.figures.split += 1
         return torch.stack(sums).sum(dim=0)
 
-    def _backward_piece(self, batch: Batch, tokens: int, exchange: bool) -> Tensor:
+    def _backward_part(self, batch: Batch, tokens: int, exchange: bool) -> Tensor:
         with self.processes.exchanging(self.loss, exchange):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.bf16):
                 loss, nll = self.loss(batch.to(self.device))

@@ -63,13 +63,13 @@ class FakeTokenizers:
     target: FakeTokenizer
 
 
-def real_batches(processes: int) -> TrainingBatches:
+def real_batches(samplers: int) -> TrainingBatches:
     """Sampled from the embedded corpus."""
     texts = list(zip(*toy_pairs("val")[:150], strict=True))
     pairs = FakePairs(150)
     pairs.texts = lambda indices: tuple([side[i] for i in indices] for side in texts)  # type: ignore[method-assign, assignment, return-value]
     tokenizers = train_tokenizers(*texts, TokenizerConfig(vocab_size=400))
-    return TrainingBatches(pairs, tokenizers, 300, 1, 0.3, 100, 20, processes=processes)  # type: ignore[arg-type]
+    return TrainingBatches(pairs, tokenizers, 300, 1, 0.3, 100, 20, samplers=samplers)  # type: ignore[arg-type]
 
 
 def batches(count: int = 500, alpha: float = 0.0, shard_pairs: int = 200, seed: int = 1) -> TrainingBatches:
@@ -165,8 +165,8 @@ def test_sampling_draws_anew_in_every_epoch() -> None:
 
 def test_any_number_of_processes_makes_the_same_batches() -> None:
     made = []
-    for processes in (0, 1, 3):
-        with closing(real_batches(processes).iterate(Cursor(0, 1, 2))) as stream:
+    for samplers in (0, 1, 3):
+        with closing(real_batches(samplers).iterate(Cursor(0, 1, 2))) as stream:
             made.append(list(islice(stream, 30)))
         assert multiprocessing.active_children() == []
     for other in made[1:]:

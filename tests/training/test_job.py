@@ -167,17 +167,17 @@ def test_going_on_is_the_same_as_never_stopping(
 
     run_training(system_job("straight"))
 
-    backward_piece, pieces = Updater._backward_piece, []
+    backward_part, parts = Updater._backward_part, []
 
     def interrupt(self: Updater, batch: Batch, tokens: int, exchange: bool) -> torch.Tensor:
-        pieces.append(batch)
-        if len(pieces) == tried_first + 2 * 4 + 1:
+        parts.append(batch)
+        if len(parts) == tried_first + 2 * 4 + 1:
             os.kill(os.getpid(), number)  # after the first of the two batches of the fifth update has begun
-        return backward_piece(self, batch, tokens, exchange)
+        return backward_part(self, batch, tokens, exchange)
 
     tried_first = len(largest_batches(encoded(corpus), 200))
     with monkeypatch.context() as patched:
-        patched.setattr(Updater, "_backward_piece", interrupt)
+        patched.setattr(Updater, "_backward_part", interrupt)
         handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
         with pytest.raises(end):
             run_training(system_job("stopped"))

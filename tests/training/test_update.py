@@ -94,11 +94,11 @@ def test_an_update_that_is_not_finite_changes_nothing_and_is_counted(
         spoilt([BATCH, OTHER], 2, 0.01)
     # The optimiser's state is made at the first update, be it skipped or not.
     assert same(state(spoilt)[: len(before)], before)
-    assert spoilt.skips.row == 1
+    assert spoilt.skips.in_a_row == 1
     for each in (spoilt, straight):
         each([OTHER], 3, 0.01)
     assert same(state(spoilt), state(straight))
-    assert spoilt.skips.row == 0
+    assert spoilt.skips.in_a_row == 0
     figures, others = spoilt.figures.take(), straight.figures.take()
     assert (figures["skipped"], others["skipped"]) == (1, 0)
     assert figures["loss"] == others["loss"]
@@ -108,8 +108,8 @@ def test_too_many_in_a_row_are_told_with_the_first_of_them() -> None:
     skips, finite = Skips(CPU), torch.tensor(True)
     for step in range(1, TOO_MANY):
         skips.add(~finite, step)
-    assert skips.row == TOO_MANY - 1 and skips.too_many is None
-    again = Skips(CPU, skips.row)  # as after a resume
+    assert skips.in_a_row == TOO_MANY - 1 and skips.too_many is None
+    again = Skips(CPU, skips.in_a_row)  # as after a resume
     again.add(~finite, TOO_MANY)
     assert again.too_many == 1
     skips.add(finite, TOO_MANY)
