@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from nmt.data.batching import pad
+from nmt.data.batch import pad
 from nmt.errors import UserError
 from nmt.inspection.result import Inspection
 from nmt.inspection.run import run

@@ -1,10 +1,11 @@
 """How well training fills a GPU, and how soon it reaches a BLEU: two real runs of ``nmt train`` on multi30k, English to German.
 
-    python scripts/benchmark_gpu.py DIR [--bleu 38] [--steps 50] [SETTING=VALUE …]    # DIR: train.en, train.de, val.en, val.de
+    python scripts/benchmark_gpu.py --data DIR [--output FILE] [--bleu 38] [--steps 50] [SETTING=VALUE …]
 
-The first run starts from raw text with an empty data cache, is watched until its validation BLEU is reached and then stopped;
-target tokens/s are the median of what it logs. The second is profiled for some steps in its middle. One JSON object goes to
-stdout, a table to stderr. ``device=cpu`` tries the script where there is no GPU.
+
+DIR is the folder of the raw files. The first run starts from raw text with an empty data cache, is watched until its validation
+BLEU is reached and then stopped; target tokens/s are the median of what it logs. The second is profiled for some steps in its
+middle. A table goes to stderr and JSON to stdout, or to --output. ``device=cpu`` tries the script where there is no GPU.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from benchmarks import report
 from torch.profiler import ProfilerActivity, profile
 
 SETTINGS = {
@@ -46,24 +48,30 @@ WARM_UP_STEPS = 10
 def main() -> int:
     """Run both, and report."""
     parser = argparse.ArgumentParser(description="What training on a GPU reaches; see the head of this file.")
-    parser.add_argument("folder", help="the raw text of multi30k")
+    parser.add_argument("--data", required=True, help="folder with train.en, train.de, val.en, val.de")
+    parser.add_argument("--output", type=Path, help="file for the JSON (default: stdout)")
     parser.add_argument("--bleu", type=float, default=38.0, help="the validation BLEU to be reached")
     parser.add_argument("--steps", type=int, default=50, help="how many steps are profiled")
     parser.add_argument("settings", nargs="*", help="settings of nmt train")
     arguments = parser.parse_intermixed_args()
-    settings = SETTINGS | {"data.path": arguments.folder} | dict(setting.split("=", 1) for setting in arguments.settings)
+    settings = SETTINGS | {"data.path": arguments.data} | dict(setting.split("=", 1) for setting in arguments.settings)
     if settings["device"] == "cuda" and not torch.cuda.is_available():
         print("PyTorch must see a GPU for this benchmark, but finds none (`device=cpu` tries it without)", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HF_DATASETS_CACHE"] = f"{folder}/cache"
-        figures = {"device": device_name(settings["device"]), "torch": torch.__version__, "settings": settings}
+        figures = {"device": device_name(settings["device"]), "commit": report.commit(), "machine": report.machine()}
+        figures |= {"versions": report.versions({"cuda": torch.version.cuda or "none"}), "settings": settings}
         figures |= time_to_bleu(Path(folder) / "run", settings, arguments.bleu)
         figures |= profile_steps(Path(folder) / "profile", settings, arguments.steps)
     for name, value in figures.items():
-        if name not in ("settings", "validations"):
+        if not isinstance(value, dict | list):
             print(f"{name:<32}{value if isinstance(value, str) else json.dumps(value)}", file=sys.stderr)
-    print(json.dumps(figures))
+    text = json.dumps(figures, indent=2)
+    if arguments.output:
+        arguments.output.write_text(f"{text}\n", encoding="utf-8")
+    else:
+        print(text)
     return 0
 
 

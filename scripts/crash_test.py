@@ -28,7 +28,7 @@ import torch
 import torch.utils.tensorboard
 from safetensors.torch import load_file
 
-import nmt.training.job  # noqa: F401
+import nmt.training.run  # noqa: F401
 from nmt.cli import main
 from nmt.data.toy import toy_pairs
 

@@ -1,25 +1,15 @@
 """The GPU benchmark, tried on a CPU at toy size."""
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
+import benchmark_gpu
 import pytest
 import torch
-
-
-@pytest.fixture(scope="module")
-def benchmark(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_gpu", repository / "scripts" / "benchmark_gpu.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def run(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,37 +18,38 @@ def run(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
-def test_overlapping_intervals_count_once(benchmark: ModuleType) -> None:
-    assert benchmark.covered([]) == 0
-    assert benchmark.covered([(5, 7), (0, 2), (1, 3), (1, 2), (6, 7)]) == 5
+def test_overlapping_intervals_count_once() -> None:
+    assert benchmark_gpu.covered([]) == 0
+    assert benchmark_gpu.covered([(5, 7), (0, 2), (1, 3), (1, 2), (6, 7)]) == 5
 
 
-def test_a_target_is_reached_by_the_first_validation_that_has_it(benchmark: ModuleType, tmp_path: Path) -> None:
+def test_a_target_is_reached_by_the_first_validation_that_has_it(tmp_path: Path) -> None:
     lines = [{"kind": "train", "tokens_per_second": pace} for pace in (1, 5, 9)]
     lines += [{"kind": "validation", "bleu": bleu} for bleu in (3.0, 8.0)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"kind": "valid')
-    validations = benchmark.records(tmp_path, "validation")
-    assert [benchmark.reached(validations, target) for target in (3.0, 8.0, 8.1)] == [True, True, False]
-    assert benchmark.steady_state(benchmark.records(tmp_path, "train")) == 7
-    assert benchmark.records(tmp_path / "absent", "train") == []
+    validations = benchmark_gpu.records(tmp_path, "validation")
+    assert [benchmark_gpu.reached(validations, target) for target in (3.0, 8.0, 8.1)] == [True, True, False]
+    assert benchmark_gpu.steady_state(benchmark_gpu.records(tmp_path, "train")) == 7
+    assert benchmark_gpu.records(tmp_path / "absent", "train") == []
 
 
 def test_both_runs_on_a_cpu(repository: Path, tiny_corpus: Path, tiny_training: Sequence[str]) -> None:
     data = ["data=parallel", "data.source=en", "data.target=fr"]
     short = ["training.max_steps=40", "training.validate_every=10", "training.log_every=5", "training.validation_sentences=1"]
     small = ["training.validation_beam=1", "training.precision=fp32", "search=greedy"]
-    result = run(repository, str(tiny_corpus), "--bleu=0", "--steps=3", *data, *tiny_training, *short, *small)
+    result = run(repository, "--data", str(tiny_corpus), "--bleu=0", "--steps=3", *data, *tiny_training, *short, *small)
     assert result.returncode == 0, result.stderr
     figures = json.loads(result.stdout)
     assert 0 < figures["preparation_seconds"] < figures["seconds_to_bleu"] == figures["validations"][0]["seconds"]
     assert figures["target_tokens_per_second"] > 0
     assert 0 < figures["share_of_time_in_kernels"] <= 1
     assert figures["synchronisations_a_step"] == 0
+    assert figures["commit"] and figures["machine"]["cores"] and figures["versions"]["torch"] == torch.__version__
     assert figures["device"] == "cpu" and "share_of_time_in_kernels" in result.stderr
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so(repository: Path, tiny_corpus: Path) -> None:
-    result = run(repository, str(tiny_corpus))
+    result = run(repository, "--data", str(tiny_corpus))
     assert result.returncode == 1 and result.stdout == ""
     assert result.stderr == "PyTorch must see a GPU for this benchmark, but finds none (`device=cpu` tries it without)\n"

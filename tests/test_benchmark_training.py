@@ -17,7 +17,8 @@ from benchmarks.peers import JOEYNMT, OPENNMT, PEERS
 from benchmarks.rows import FULL, QUICK, Row, our_rows
 from torch.utils.flop_counter import FlopCounterMode
 
-from nmt.data.batching import Cursor, TrainingBatches, collate
+from nmt.data.batch import collate
+from nmt.data.batching import Cursor, TrainingBatches
 from nmt.data.corpus import DataConfig, load_pairs
 from nmt.data.encoded import EncodedPairs
 from nmt.models.attention import AttentionKind

@@ -85,7 +85,7 @@ def test_settings_of_logging_validation_and_place_may_change(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs: list[Job] = []
-    monkeypatch.setattr("nmt.training.job.run_training", jobs.append)
+    monkeypatch.setattr("nmt.training.run.run_training", jobs.append)
     free = ["training.max_steps=9", "training.patience=0", "training.checkpoint_every=7", "training.log_every=3", "num_threads=2"]
     free += ["training.validate_every=5", "training.validation_beam=2", "training.progress=false", f"data.path={tmp_path}"]
     free += ["training.validation_sentences=4", "training.validation_tokenize=char", "search=greedy", "device=auto"]

@@ -34,7 +34,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     """The jobs that would have been trained."""
     received: list[Job] = []
-    monkeypatch.setattr("nmt.training.job.run_training", received.append)
+    monkeypatch.setattr("nmt.training.run.run_training", received.append)
     return received
 
 
@@ -173,7 +173,7 @@ def test_failure_has_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     def fail(job: Job) -> None:
         raise UserError("`data.path` must exist.")
 
-    monkeypatch.setattr("nmt.training.job.run_training", fail)
+    monkeypatch.setattr("nmt.training.run.run_training", fail)
     assert train() == 1
     assert capsys.readouterr() == ("", "nmt: `data.path` must exist.\n")
 
@@ -182,7 +182,7 @@ def test_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(job: Job) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nmt.training.job.run_training", interrupt)
+    monkeypatch.setattr("nmt.training.run.run_training", interrupt)
     assert train() == 130
 
 
@@ -191,7 +191,7 @@ def test_our_own_mistakes_are_not_the_users(mistake: Exception, monkeypatch: pyt
     def fail(job: Job) -> None:
         raise mistake
 
-    monkeypatch.setattr("nmt.training.job.run_training", fail)
+    monkeypatch.setattr("nmt.training.run.run_training", fail)
     with pytest.raises(type(mistake), match="ours"):
         train()
 
@@ -232,7 +232,7 @@ def test_sweep_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: 
         if job.seed == 1:
             raise UserError("no.")
 
-    monkeypatch.setattr("nmt.training.job.run_training", fail_first)
+    monkeypatch.setattr("nmt.training.run.run_training", fail_first)
     assert train("-m", "seed=1,2") == 1
     assert tried == [1, 2]
     assert "nmt: no.\n" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``nmt train``: a Hydra app around ``nmt.training.job.run_training``."""
+"""``nmt train``: a Hydra app around ``nmt.training.run.run_training``."""
 
 import os
 import sys
@@ -34,14 +34,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _train(job: "Job") -> Any:
-    from nmt.training import job as training
+    from nmt.training.run import run_training
 
-    return training.run_training(job)
+    return run_training(job)
 
 
 def _run_together(arguments: Sequence[str]) -> int:
     from nmt.training.distributed import several_processes
-    from nmt.training.job import run_training
+    from nmt.training.run import run_training
 
     jobs: list[Job] = []
     code = 0

@@ -12,7 +12,8 @@ from nmt.data.parallel import read_lines
 from nmt.errors import UsageError, UserError
 from nmt.model_directory import CONFIG
 from nmt.plain_data import read_json, read_settings
-from nmt.training.checkpoint import PROGRESS, Progress
+from nmt.training.checkpoint import PROGRESS
+from nmt.training.state import Progress
 
 
 @dataclass(frozen=True)

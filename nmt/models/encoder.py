@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from nmt.errors import StrEnum
 from nmt.models.base import Encoded, Encoder
+from nmt.models.cells import build_layer
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
-from nmt.models.recurrent import Cell, RecurrentLayer, build_layer, last_outputs, reverse
+from nmt.models.recurrent import Cell, RecurrentLayer, last_outputs, reverse
 
 
 class Direction(StrEnum):

@@ -109,7 +109,7 @@ class _ResetAfter(torch.autograd.Function):
 
 
 def gru_reset_before(projected: Tensor, state: Tensor, recurrent: Tensor) -> Tensor:
-    """h_1 … h_T of the equations in ``nmt.models.recurrent``.
+    """h_1 … h_T of the equations in ``nmt.models.gru``.
 
     projected [length, batch, 3 × hidden] is W x + b with the gates r, z and the candidate in this order, state [batch, hidden]
     is h_0, recurrent [3 × hidden, hidden] is [U_r; U_z; U_h], all of one type → [length, batch, hidden]. Its gradient can't

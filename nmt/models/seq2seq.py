@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nmt.models.attention import Attention, NoContext, build_attention
 from nmt.models.base import Decoder, Encoder
 from nmt.models.bridge import Bridge, BridgeKind, HandOver, SummaryBridge
+from nmt.models.cells import build_layer
 from nmt.models.config import Architecture, ModelConfig
 from nmt.models.decoder import (
     FirstLayerDecoder,
@@ -22,7 +23,6 @@ from nmt.models.decoder import (
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding, embedding_matrix
 from nmt.models.encoder import RecurrentEncoder
-from nmt.models.recurrent import build_layer
 from nmt.models.transformer import TransformerDecoder, TransformerEncoder
 
 
@@ -43,6 +43,11 @@ class Seq2Seq(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.output = output
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers are learned; what is shared counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def encode(self, source: Tensor, source_mask: Tensor) -> Any:
         """source, source_mask [batch, src_len] → what the decoder may know of them."""

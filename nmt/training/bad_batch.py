@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from nmt.data.batching import Batch, Cursor
+from nmt.data.batch import Batch
+from nmt.data.batching import Cursor
 from nmt.plain_data import write_json
 from nmt.tokenizer import Tokenizer, TokenizerPair
 

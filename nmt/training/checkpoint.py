@@ -16,7 +16,7 @@ import hashlib
 import io
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -25,68 +25,18 @@ import safetensors
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as dump_tensors
-from torch import nn
 
 from nmt.atomic import atomic_directory
-from nmt.data.batching import Cursor
 from nmt.errors import UserError
 from nmt.model_directory import dump_weights, load_weights
 from nmt.plain_data import read_bytes, read_json, read_settings, write_json
-from nmt.training.averaging import WeightAverage
-from nmt.training.randomness import restore_random_state
+from nmt.training.processes import Processes
+from nmt.training.randomness import random_state, restore_random_state
+from nmt.training.state import Fingerprints, Progress, TrainingState
 
 WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS = "model.safetensors", "average.safetensors", "optimizer.pt", "progress.json"
 CHECKSUMS = "SHA256SUMS"
 LAST, PREVIOUS, BEST, DAMAGED = "last", "previous", "best", "damaged"
-
-
-@dataclass
-class Fingerprints:
-    """What a run was begun with: sha256 of the texts of both splits and of the tokenizers."""
-
-    train: str = ""
-    validation: str = ""
-    source_tokenizer: str = ""
-    target_tokenizer: str = ""
-
-
-@dataclass
-class Progress:
-    """How far a run has come. ``bad_validations`` counts those since the best one; ``seconds`` is the time spent training.
-
-    ``skipped_in_a_row`` are the updates just before this one that were not finite; ``returns`` counts how often the run went
-    back to a checkpoint for them, each time with half the learning rate.
-    """
-
-    step: int = 0
-    cursor: Cursor = field(default_factory=Cursor)
-    best_bleu: float = -1.0
-    best_step: int = 0
-    bad_validations: int = 0
-    seconds: float = 0.0
-    skipped_in_a_row: int = 0
-    returns: int = 0
-    fingerprints: Fingerprints = field(default_factory=Fingerprints)
-
-    @property
-    def rate_factor(self) -> float:
-        """What is left of the learning rate."""
-        return 0.5**self.returns
-
-
-@dataclass
-class Training:
-    """What changes while a model is trained."""
-
-    model: nn.Module
-    average: WeightAverage
-    optimizer: torch.optim.Optimizer
-    progress: Progress
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.average.parameters[0].device
 
 
 def has_checkpoint(directory: Path) -> bool:
@@ -94,11 +44,61 @@ def has_checkpoint(directory: Path) -> bool:
     return any((directory / name).is_dir() for name in (LAST, PREVIOUS))
 
 
-def save_checkpoint(path: Path, training: Training, random: list[dict[str, Any]], previous: Path | None = None) -> None:
-    """Write the checkpoint directory ``path``; until it is complete, the one before it stays, and then as ``previous``.
+class Checkpoints:
+    """Those of one run, in ``directory``: what they hold is the ``state`` that the ``processes`` share.
 
-    ``random`` are the ``random_state`` of all processes.
+    ``warn`` is told of what is damaged. A ``last`` that was written while updates were being skipped never becomes the
+    ``previous`` one: its weights may be what is wrong.
     """
+
+    def __init__(self, directory: Path, state: TrainingState, processes: Processes, warn: Callable[[str], None]) -> None:
+        self.directory = directory
+        self.state = state
+        self.processes = processes
+        self.warn = warn
+        self._last_is_sound = True
+
+    def save(self, name: str) -> None:
+        """Write the checkpoint ``name``; until it is complete, the one before it stays."""
+        random = self.processes.gather(random_state(self.state.device))
+        if self.processes.is_leader:
+            previous = self.directory / PREVIOUS if name == LAST and self._last_is_sound else None
+            _write(self.directory / name, self.state, random, previous)
+        if name == LAST:
+            self._last_is_sound = self.state.progress.skipped_in_a_row == 0
+        self.processes.wait()
+
+    def resume(self, sound: bool = False) -> int:
+        """Put the newest checkpoint that is whole into the state; a damaged ``last`` one is renamed to ``damaged``.
+
+        With ``sound``, the one before is taken rather than one that was written while updates were being skipped. Returns how
+        many processes had written it. Only if they were as many as now do the random generators go on too.
+        """
+        rank, last = self.processes.rank, self.directory / LAST
+        names = (PREVIOUS, LAST) if sound and not self._last_is_sound else (LAST, PREVIOUS)
+        with self.processes.leader_first():
+            path = _find(self.directory, names, (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS), self.warn)
+            before = _read(path, self.state, rank, self.processes.size)
+            if names[0] == LAST:
+                self._last_is_sound = self.state.progress.skipped_in_a_row == 0
+                if rank == 0 and path != last and last.is_dir():  # it must not become `previous` in place of the whole one
+                    shutil.rmtree(self.directory / DAMAGED, ignore_errors=True)
+                    last.rename(self.directory / DAMAGED)
+        return before
+
+    def restore_best(self) -> int:
+        """Put the averaged weights of the best checkpoint into the model, for good; returns the step that they are of.
+
+        If that checkpoint is damaged, they are the last ones.
+        """
+        path = _find(self.directory, (BEST, LAST, PREVIOUS), (AVERAGE, PROGRESS), self.warn)
+        _read_average(path, self.state)
+        self.state.average.put_in()
+        return _read_progress(path).step
+
+
+def _write(path: Path, training: TrainingState, random: list[dict[str, Any]], previous: Path | None) -> None:
+    """The checkpoint directory ``path``; the one before it becomes ``previous``. ``random``: that of all processes."""
     optimizer = io.BytesIO()  # torch's own file writer hides a full disk behind a RuntimeError
     torch.save({"optimizer": training.optimizer.state_dict(), "random": random}, optimizer)
     with atomic_directory(path, previous) as folder:
@@ -110,7 +110,7 @@ def save_checkpoint(path: Path, training: Training, random: list[dict[str, Any]]
         (folder / CHECKSUMS).write_text(sums, encoding="utf-8")
 
 
-def find_checkpoint(directory: Path, names: Sequence[str], files: Sequence[str], warn: Callable[[str], None]) -> Path:
+def _find(directory: Path, names: Sequence[str], files: Sequence[str], warn: Callable[[str], None]) -> Path:
     """The first of the checkpoints ``names`` in ``directory`` whose ``files`` are as they were written.
 
     ``warn`` is told of those that are not; there must be one that is (``UserError``).
@@ -126,37 +126,11 @@ def find_checkpoint(directory: Path, names: Sequence[str], files: Sequence[str],
     raise UserError(f"a checkpoint in `{directory}` must be whole, but {', and '.join(problems)}")
 
 
-def resume_from_checkpoint(directory: Path, training: Training, warn: Callable[[str], None], rank: int, size: int) -> int:
-    """Put the newest checkpoint in ``directory`` that is whole into ``training``; a damaged one is renamed to ``damaged``.
-
-    Returns how many processes had written it. Only if they were ``size`` do the random generators of this one, number
-    ``rank``, go on too.
-    """
-    path = find_checkpoint(directory, (LAST, PREVIOUS), (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS), warn)
-    processes = _load(path, training, rank, size)
-    last = directory / LAST
-    if rank == 0 and path != last and last.is_dir():  # it must not become `previous` in place of the whole one
-        shutil.rmtree(directory / DAMAGED, ignore_errors=True)
-        last.rename(directory / DAMAGED)
-    return processes
-
-
-def load_average(directory: Path, training: Training, warn: Callable[[str], None]) -> int:
-    """Put the averaged weights of the best checkpoint into the model, for good; returns the step that they are of.
-
-    If that checkpoint is damaged, they are the last ones.
-    """
-    path = find_checkpoint(directory, (BEST, LAST, PREVIOUS), (AVERAGE, PROGRESS), warn)
-    _load_average(path, training)
-    training.average.put_in()
-    return _read_progress(path).step
-
-
-def _load(path: Path, training: Training, rank: int, size: int) -> int:
+def _read(path: Path, training: TrainingState, rank: int, size: int) -> int:
     progress = _read_progress(path)
     _check_fingerprints(progress.fingerprints, training.progress.fingerprints)
     load_weights(path / WEIGHTS, training.model)
-    _load_average(path, training)
+    _read_average(path, training)
     try:
         stored = torch.load(io.BytesIO(read_bytes(path / OPTIMIZER)), map_location="cpu", weights_only=True)
         training.optimizer.load_state_dict(stored["optimizer"])
@@ -169,7 +143,7 @@ def _load(path: Path, training: Training, rank: int, size: int) -> int:
     return len(random)
 
 
-def _load_average(path: Path, training: Training) -> None:
+def _read_average(path: Path, training: TrainingState) -> None:
     try:
         training.average.load(load_tensors(read_bytes(path / AVERAGE)))
     except (KeyError, RuntimeError, safetensors.SafetensorError) as error:

@@ -1,4 +1,4 @@
-"""Training in several processes, as ``torchrun`` starts them: who this one is, and what all of them decide together.
+"""Training in several processes, as ``torchrun`` starts them.
 
 Each process holds the whole model, makes every batch and trains on its share; ``DistributedDataParallel`` adds up the gradients
 (over NCCL on GPUs, else gloo). What else they tell each other goes over gloo, so that no GPU has to wait for it.
@@ -7,8 +7,7 @@ Each process holds the whole model, makes every batch and trains on its share; `
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from nmt.errors import UserError
+from nmt.training.processes import Processes
 from nmt.training.randomness import seed_generators
 from nmt.translator import resolve_device
 
@@ -28,112 +28,6 @@ _STEP = timedelta(minutes=10)  # for the slowest process to come to the end of a
 _PREPARATION = timedelta(days=2)  # for the leader to tokenise a large corpus; a process that ends is noticed at once
 
 T = TypeVar("T")
-R = TypeVar("R")
-
-
-class Processes(ABC):
-    """The ``size`` processes that train one model; this is number ``rank``. All must call each method at the same place."""
-
-    def __init__(self, rank: int, size: int) -> None:
-        self.rank = rank
-        self.size = size
-
-    @property
-    def is_leader(self) -> bool:
-        """Whether this is the process that writes and speaks."""
-        return self.rank == 0
-
-    @abstractmethod
-    def device(self, name: str) -> torch.device:
-        """The device of this process by its name in the configuration: with ``cuda`` one for each process."""
-
-    @abstractmethod
-    def parallel(self, module: nn.Module, example: Any) -> nn.Module:
-        """``module``, whose gradients are those of all processes, averaged. All start from the leader's weights.
-
-        ``module(example)`` must give the loss first.
-        """
-
-    @abstractmethod
-    def exchanging(self, module: nn.Module, now: bool) -> AbstractContextManager[None]:
-        """Forward and backward of a ``parallel`` module: unless ``now``, its gradients are added up here until it is time."""
-
-    @abstractmethod
-    def diverge(self, *seed: int) -> None:
-        """Give each process random numbers of its own; a single one goes on with those it has."""
-
-    @abstractmethod
-    def largest(self, value: int) -> int:
-        """The largest of the processes' values."""
-
-    @abstractmethod
-    def add_up(self, tensor: Tensor) -> Tensor:
-        """The sum of the processes' tensors, on their devices. Waits for no GPU."""
-
-    @abstractmethod
-    def gather(self, value: T) -> list[T]:
-        """The values of all processes, by rank."""
-
-    @abstractmethod
-    def broadcast(self, value: T) -> T:
-        """The leader's value."""
-
-    @abstractmethod
-    def wait(self) -> None:
-        """Until all have come here."""
-
-    @contextmanager
-    def leader_first(self) -> Iterator[None]:
-        """The others enter the block when the leader has left it, and find in the cache what it made."""
-        if not self.is_leader:
-            self.wait()
-        yield
-        if self.is_leader:
-            self.wait()
-
-    def map(self, function: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:
-        """``function(items)``, one result an item, each process having done its share."""
-        results: list[Any] = [None] * len(items)
-        for rank, share in enumerate(self.gather(function(items[self.rank :: self.size]))):
-            results[rank :: self.size] = share
-        return results
-
-
-class OneProcess(Processes):
-    """Without torchrun: nothing to agree on."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 1)
-
-    def device(self, name: str) -> torch.device:
-        return resolve_device(name)
-
-    def parallel(self, module: nn.Module, example: Any) -> nn.Module:
-        return module
-
-    def exchanging(self, module: nn.Module, now: bool) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def diverge(self, *seed: int) -> None:
-        pass
-
-    def largest(self, value: int) -> int:
-        return value
-
-    def add_up(self, tensor: Tensor) -> Tensor:
-        return tensor
-
-    def gather(self, value: T) -> list[T]:
-        return [value]
-
-    def broadcast(self, value: T) -> T:
-        return value
-
-    def wait(self) -> None:
-        pass
-
-
-ONE_PROCESS = OneProcess()
 
 
 class SeveralProcesses(Processes):

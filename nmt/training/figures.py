@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from nmt.data.batching import Batch
+from nmt.data.batch import Batch
 
 TOO_MANY = 10
 
 
 class Figures:
-    """Figures since the last log line. ``began`` is moved on by the time that is not spent training."""
+    """Figures since the last log line."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -25,7 +26,14 @@ class Figures:
         self._counted = torch.zeros((), device=self._device, dtype=torch.int64)
         self._skipped = torch.zeros((), device=self._device, dtype=torch.int64)
         self._tokens = self._padding = self._positions = self.split = 0
-        self.began = time.monotonic()
+        self._began = time.monotonic()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The time inside the block is not spent on training."""
+        before = time.monotonic()
+        yield
+        self._began += time.monotonic() - before
 
     def add(self, nll: Tensor, finite: Tensor, batches: Sequence[Batch]) -> None:
         """Take in an update: its negative log-likelihood, whether it was finite (both on the device), its batches."""
@@ -43,7 +51,7 @@ class Figures:
         """The figures, and begin anew. The loss is that of the updates that were not skipped, and absent if all were."""
         loss = {"loss": float(self._nll / self._counted)} if self._counted else {}
         values = loss | {
-            "tokens_per_second": self._tokens / (time.monotonic() - self.began),
+            "tokens_per_second": self._tokens / (time.monotonic() - self._began),
             "padding": self._padding / self._positions,
             "skipped": int(self._skipped),
             "split": self.split,

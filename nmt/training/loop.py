@@ -11,29 +11,20 @@ from pathlib import Path
 
 import torch
 
-from nmt.data.batching import Batch, Cursor, TrainingBatches, collate
+from nmt.data.batch import Batch, collate
+from nmt.data.batching import Cursor, TrainingBatches
 from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.averaging import WeightAverage
 from nmt.training.bad_batch import write_bad_batch
-from nmt.training.checkpoint import (
-    BEST,
-    LAST,
-    PREVIOUS,
-    Fingerprints,
-    Progress,
-    Training,
-    load_average,
-    resume_from_checkpoint,
-    save_checkpoint,
-)
+from nmt.training.checkpoint import BEST, LAST, Checkpoints
 from nmt.training.config import TrainingConfig
-from nmt.training.distributed import ONE_PROCESS, Processes
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.interruption import Interruption, interruptible
-from nmt.training.randomness import random_state
+from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
+from nmt.training.state import Fingerprints, Progress, TrainingState
 from nmt.training.update import BatchLoss, Updater, build_optimizer
 from nmt.training.validation import Validator
 
@@ -61,13 +52,13 @@ class Trainer:
         self.batches = batches
         self.validator = validator
         self.reporter = reporter
-        self.checkpoints = checkpoints
         self.device = device
         self.model = model
         self.processes = processes
         self._loss = processes.parallel(BatchLoss(model, config.label_smoothing), collate([[]], [[]]).to(device))
         progress = Progress(fingerprints=fingerprints)
-        self.state = Training(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
+        self.state = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
+        self.checkpoints = Checkpoints(checkpoints, self.state, processes, reporter.line)
         self.updater = Updater(config, self._loss, self.state, device, processes)
         self._began, self._updates, self._seconds_before = time.monotonic(), 0, 0.0
         # Where the batches of the latest updates begin: a GPU tells of a bad one only when it is asked, at log time.
@@ -83,19 +74,13 @@ class Trainer:
         """Whether there were as many validations without a better BLEU as ``patience`` allows."""
         return 0 < self.config.patience <= self.state.progress.bad_validations
 
-    def resume(self) -> None:
-        """Go back to the last checkpoint, or if that is damaged to the one before."""
-        rank, size = self.processes.rank, self.processes.size
-        with self.processes.leader_first():
-            before = resume_from_checkpoint(self.checkpoints, self.state, self.reporter.line, rank, size)
+    def resume(self, sound: bool = False) -> None:
+        """Go back to the last checkpoint, or if that is damaged (or not as ``sound`` as asked for) to the one before."""
+        before, size = self.checkpoints.resume(sound), self.processes.size
         if before != size:
             self.processes.diverge(self.batches.seed, self.state.progress.step)
             self.reporter.line(f"processes: {before} before, {size} now, so dropout draws from fresh seeds")
         self.updater.skips = Skips(self.device, self.state.progress.skipped_in_a_row)
-
-    def restore_best(self) -> int:
-        """Put the averaged weights of the best checkpoint into the model; returns the step that they are of."""
-        return load_average(self.checkpoints, self.state, self.reporter.line)
 
     def rehearse(self, batches: list[Batch]) -> None:
         """Let it show at once, not after hours, if these batches are too large for memory. Leaves no trace."""
@@ -130,7 +115,7 @@ class Trainer:
                 if self._is_lost():
                     return True
                 self._after_update()
-        return False
+        return self._is_lost(leaving=True)
 
     def _asked_to_stop(self, interruption: Interruption) -> bool:
         """Whether any process has had a signal; if so, all stop as if they had."""
@@ -159,13 +144,12 @@ class Trainer:
         self.reporter.advance()
         if self._is_due(config.log_every):
             self._log()
-        paused = time.monotonic()
-        if self._is_due(config.validate_every):
-            self._validate()
-        # While updates are skipped, the weights may be what is wrong: the checkpoint before is the one to go back to.
-        if self.finished or (self._is_due(config.checkpoint_every) and self.updater.skips.in_a_row == 0):
-            self.save(LAST)
-        self.updater.figures.began += time.monotonic() - paused
+        with self.updater.figures.paused():
+            if self._is_due(config.validate_every):
+                self._validate()
+            # While updates are skipped, the weights may be what is wrong: the checkpoint before is the one to go back to.
+            if self.finished or (self._is_due(config.checkpoint_every) and self.updater.skips.in_a_row == 0):
+                self.save(LAST)
 
     def _log(self) -> None:
         progress, figures = self.state.progress, self.updater.figures.take()
@@ -195,36 +179,31 @@ class Trainer:
         progress = self.state.progress
         progress.seconds = self._seconds_before + time.monotonic() - self._began
         progress.skipped_in_a_row = self.updater.skips.in_a_row
-        random = self.processes.gather(random_state(self.state.device))
-        if self.processes.is_leader:
-            previous = self.checkpoints / PREVIOUS if name == LAST else None
-            save_checkpoint(self.checkpoints / name, self.state, random, previous)
-        self.processes.wait()
+        self.checkpoints.save(name)
 
     def _save_interrupted(self) -> None:
-        if self._has_finite_weights():
-            self.save(LAST)
+        self.save(LAST)
         self.reporter.line(f"interrupted at step {self.state.progress.step}; `resume=true` goes on from the last checkpoint")
 
-    def _has_finite_weights(self) -> bool:
-        return all(bool(weights.isfinite().all()) for weights in self.state.average.parameters)
-
-    def _is_lost(self) -> bool:
+    def _is_lost(self, leaving: bool = False) -> bool:
         """Whether too many updates in a row were skipped, or one made weights that are not finite.
 
         A GPU is only asked when it is waited for anyway, and the weights before they are used or saved.
         """
-        uses_weights = self._is_due(self.config.validate_every) or self._is_due(self.config.checkpoint_every)
+        uses_weights = leaving or self._is_due(self.config.validate_every) or self._is_due(self.config.checkpoint_every)
         if self.device.type != "cpu" and not uses_weights and not self._is_due(self.config.log_every):
             return False
         return self.updater.skips.too_many is not None or (uses_weights and not self._has_finite_weights())
+
+    def _has_finite_weights(self) -> bool:
+        return all(bool(weights.isfinite().all()) for weights in self.state.average.parameters)
 
     def _go_back(self) -> None:
         """To the last checkpoint, with half the learning rate; or give up if that was done too often."""
         lost, first = self.state.progress, self.updater.skips.too_many
         if lost.returns == RETURNS:
             raise UserError(self._give_up(first or lost.step))
-        self.resume()
+        self.resume(sound=True)
         progress = self.state.progress
         progress.returns, progress.skipped_in_a_row = lost.returns + 1, 0
         progress.best_bleu, progress.best_step = lost.best_bleu, lost.best_step  # that checkpoint is still there
@@ -237,7 +216,7 @@ class Trainer:
         self.save(LAST)
 
     def _give_up(self, step: int) -> str:
-        file, places = self.checkpoints.parent / "bad_batch.json", dict(self._places)
+        file, places = self.checkpoints.directory.parent / "bad_batch.json", dict(self._places)
         step = max(step, min(places))
         cursor = places[step]
         batches = [batch for batch, _ in islice(self.batches.iterate(cursor), self.config.accumulate)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from nmt.data.batching import Batch, bucket, collate
+from nmt.data.batch import Batch, collate
+from nmt.data.batching import bucket
 from nmt.data.encoded import EncodedPairs
 from nmt.errors import UserError
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from nmt.data.batching import Batch
+from nmt.data.batch import Batch
 from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
-from nmt.training.checkpoint import Training
 from nmt.training.config import Precision, TrainingConfig
-from nmt.training.distributed import Processes
 from nmt.training.figures import Figures, Skips
 from nmt.training.memory import halves, is_out_of_memory
+from nmt.training.processes import Processes
 from nmt.training.randomness import random_state, restore_random_state
+from nmt.training.state import TrainingState
 from nmt.training.validation import batch_loss
 
 
@@ -26,7 +26,7 @@ class Updater:
     """
 
     def __init__(
-        self, config: TrainingConfig, loss: nn.Module, training: Training, device: torch.device, processes: Processes
+        self, config: TrainingConfig, loss: nn.Module, training: TrainingState, device: torch.device, processes: Processes
     ) -> None:
         self.config = config
         self.loss = loss

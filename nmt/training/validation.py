@@ -9,18 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nmt.data.batching import Batch, evaluation_batches
-from nmt.data.corpus import Pairs
-from nmt.data.encoded import EncodedPairs
+from nmt.data.batch import Batch
 from nmt.evaluation import bleu
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search import SearchStrategy
 from nmt.tokenizer import TokenizerPair
-from nmt.training.distributed import ONE_PROCESS, Processes
 from nmt.training.loss import perplexity, projected_cross_entropy
+from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.translator import Translator
-
-BATCH_TOKENS = 4000
 
 
 @dataclass
@@ -40,27 +36,6 @@ class Validator:
     device: torch.device
     max_source_length: int
     processes: Processes = ONE_PROCESS
-
-    @classmethod
-    def from_pairs(
-        cls,
-        pairs: Pairs,
-        encoded: EncodedPairs,
-        tokenizers: TokenizerPair,
-        search: SearchStrategy,
-        target_language: str,
-        tokenize: str | None,
-        limit: int,
-        device: torch.device,
-        max_source_length: int,
-        processes: Processes = ONE_PROCESS,
-    ) -> Validator:
-        """BLEU is taken on the first ``limit`` pairs, the loss on all that are short enough."""
-        batches = evaluation_batches(encoded, BATCH_TOKENS)
-        sources, references = pairs.sources()[:limit], pairs.targets()[:limit]
-        return cls(
-            batches, sources, references, tokenizers, search, target_language, tokenize, device, max_source_length, processes
-        )
 
     def __call__(self, model: Seq2Seq) -> tuple[dict[str, float], list[str]]:
         """loss (nats a token, without smoothing), perplexity, BLEU and the seconds it took; and the translations."""

@@ -9,7 +9,7 @@ import pytest
 from nmt.comparison.runs import Training, Validation, find_runs
 from nmt.errors import UsageError, UserError
 from nmt.plain_data import write_json
-from nmt.training.checkpoint import Progress
+from nmt.training.state import Progress
 
 METRICS = [
     {"kind": "train", "step": 100, "time": 1.0, "tokens_per_second": 10.0},

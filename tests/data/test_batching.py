@@ -14,7 +14,8 @@ import sentencepiece
 import torch
 from numpy.typing import NDArray
 
-from nmt.data.batching import Batch, Cursor, TrainingBatches, bucket, collate, pad
+from nmt.data.batch import Batch, collate, pad
+from nmt.data.batching import Cursor, TrainingBatches, bucket
 from nmt.data.sequences import Sequences
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from nmt.errors import UserError
 from nmt.inspection.memory import jacobian_norms, memory_curve, probes
+from nmt.models.cells import SimpleLayer, build_layer
 from nmt.models.config import Architecture
 from nmt.models.encoder import Direction
-from nmt.models.recurrent import Cell, GRULayer, RecurrentLayer, SimpleLayer, build_layer
+from nmt.models.gru import GRULayer
+from nmt.models.recurrent import Cell, RecurrentLayer
 from nmt.tokenizer import EOS
 from nmt.translator import Translator
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nmt.data.batching import collate
+from nmt.data.batch import collate
 from nmt.errors import UserError
 from nmt.models.attention import AttentionKind
 from nmt.models.bridge import BridgeKind

@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import load_file
 
 from nmt.cli import main
-from nmt.data.batching import collate
+from nmt.data.batch import collate
+from nmt.data.batching import evaluation_batches
 from nmt.data.corpus import DataConfig, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
@@ -28,11 +29,12 @@ from nmt.models.seq2seq import build
 from nmt.search import Greedy
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.averaging import WeightAverage
-from nmt.training.checkpoint import Progress, Training
 from nmt.training.config import TrainingConfig
-from nmt.training.distributed import OneProcess
+from nmt.training.distributed import SeveralProcesses
 from nmt.training.interruption import Interruption
 from nmt.training.loop import Trainer
+from nmt.training.processes import OneProcess
+from nmt.training.state import Progress, TrainingState
 from nmt.training.update import BatchLoss, Updater, build_optimizer
 from nmt.training.validation import Validator, batch_loss
 
@@ -95,7 +97,9 @@ def test_validation_that_is_shared_out_is_the_same(size: int, tiny_corpus: Path)
     slots, barrier = [None] * size, threading.Barrier(size)
 
     def validate(processes: OneProcess) -> tuple[dict[str, float], list[str]]:
-        validator = Validator.from_pairs(pairs, encoded, tokenizers, Greedy(), "fr", None, 8, CPU, 256, processes)
+        batches = evaluation_batches(encoded, 4000)
+        texts = pairs.sources()[:8], pairs.targets()[:8]
+        validator = Validator(batches, *texts, tokenizers, Greedy(), "fr", None, CPU, 256, processes)
         return validator(copy.deepcopy(model))
 
     expected, translations = validate(OneProcess())
@@ -106,9 +110,27 @@ def test_validation_that_is_shared_out_is_the_same(size: int, tiny_corpus: Path)
             assert (values["loss"], values["bleu"]) == (expected["loss"], expected["bleu"])
 
 
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen, groups = [], []
+    processes = SeveralProcesses.__new__(SeveralProcesses)  # without meeting others
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.set_device", chosen.append)
+    monkeypatch.setattr("torch.distributed.new_group", lambda **settings: groups.append(settings["backend"]))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert processes.device("cpu") == CPU
+    assert (chosen, groups) == ([], [])
+    assert processes.device("cuda") == torch.device("cuda", 1)
+    assert (chosen, groups) == ([1], ["nccl"])
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    with pytest.raises(UserError, match=r"at most one process for each CUDA device \(2\), but started 3"):
+        processes.device("cuda")
+
+
 def updated(model: Any, processes: OneProcess) -> list[torch.Tensor]:
     config = TrainingConfig()
-    training = Training(model, WeightAverage(model, 0.0), build_optimizer(model, config), Progress())
+    training = TrainingState(model, WeightAverage(model, 0.0), build_optimizer(model, config), Progress())
     batch = collate([[5, 6, 7], [8, 9]], [[6], [10, 11]])
     Updater(config, BatchLoss(model, 0.1), training, CPU, processes)([batch], step=1, rate=0.1)
     return [parameter.detach() for parameter in model.parameters()]

@@ -1,6 +1,7 @@
 """A whole run on the toy corpus: what it leaves behind, what it refuses, and that going on is the same as never stopping."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,7 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nmt.data.batching import Batch, TrainingBatches
+from nmt.data.batch import Batch
+from nmt.data.batching import TrainingBatches
 from nmt.data.corpus import DataConfig, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.toy import toy_pairs
@@ -27,15 +29,22 @@ from nmt.models.recurrent import Cell
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
+from nmt.training.checkpoint import Checkpoints
 from nmt.training.config import TrainingConfig
-from nmt.training.job import Job, run_training
+from nmt.training.job import Job
 from nmt.training.loop import Trainer
 from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
+from nmt.training.run import run_training
 from nmt.training.schedule import Cosine
 from nmt.training.update import Updater
 from nmt.training.validation import Validator, batch_loss
 from nmt.translator import Translator
+
+AT_LEAST_ONE = (
+    *("max_steps", "batch_tokens", "batch_sentences", "accumulate", "validate_every", "validation_beam"),
+    *("validation_sentences", "checkpoint_every", "log_every"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +168,7 @@ def test_going_on_is_the_same_as_never_stopping(
 ) -> None:
     settings = {"accumulate": 2, "validate_every": 100, "checkpoint_every": 100, "subword_alpha": 0.5}
     # So small shards that the run has crossed a border when it is stopped, and is in the middle of the next one.
-    monkeypatch.setattr("nmt.training.job.TrainingBatches", partial(TrainingBatches, shard_pairs=24))
+    monkeypatch.setattr("nmt.training.run.TrainingBatches", partial(TrainingBatches, shard_pairs=24))
 
     def system_job(name: str) -> Job:
         made = job(tmp_path / name, corpus, **settings)
@@ -212,7 +221,7 @@ def test_a_failed_resume_leaves_the_settings_as_they_were(finished: Path, corpus
 
 
 def test_what_could_not_be_scored_is_told_before_training(tmp_path: Path, corpus: DataConfig) -> None:
-    with pytest.raises(UserError, match="`tokenize` must be one of"):
+    with pytest.raises(UserError, match="`training.validation_tokenize` must be one of"):
         run_training(job(tmp_path / "run", corpus, validation_tokenize="14a"))
     coverage = job(tmp_path / "run", corpus)
     coverage.model, coverage.search = ModelConfig(attention=AttentionKind.none), Beam(coverage_penalty=0.1)
@@ -265,14 +274,14 @@ def test_ten_bad_updates_in_a_row_return_to_the_last_checkpoint_with_half_the_ra
     assert tried[-1][1] == 0.5 * 3e-3 * Cosine(warmup_steps=2)(21, 21)
 
 
-@pytest.mark.parametrize("where", ["_validate", "restore_best"])
+@pytest.mark.parametrize(("owner", "where"), [(Trainer, "_validate"), (Checkpoints, "restore_best")])
 def test_too_little_memory_outside_of_an_update_is_told(
-    where: str, tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+    owner: type, where: str, tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(Trainer, where, full)
+    monkeypatch.setattr(owner, where, full)
     with pytest.raises(UserError, match="^model, optimiser and validation must fit into memory, but do not: "):
         run_training(job(tmp_path / "run", corpus))
 
@@ -308,7 +317,7 @@ def test_patience_ends_a_run(tmp_path: Path, corpus: DataConfig, capsys: pytest.
 
 @pytest.mark.parametrize(
     ("place", "step"),
-    [("nmt.training.job.load_pairs", None), ("nmt.training.job.write_card", 6), ("nmt.model_directory.dump_weights", 6)],
+    [("nmt.training.corpus.load_pairs", None), ("nmt.training.finish.write_card", 6), ("nmt.model_directory.dump_weights", 6)],
 )
 @pytest.mark.parametrize(("number", "end", "code"), [(signal.SIGINT, KeyboardInterrupt, None), (signal.SIGTERM, SystemExit, 143)])
 def test_a_signal_before_or_after_training_ends_the_run_at_once_and_leaves_nothing_half(
@@ -505,7 +514,13 @@ def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, c
 
 @pytest.mark.parametrize(
     ("setting", "value", "rule"),
-    [("max_steps", 0, "at least 1"), ("clip_norm", 0.0, "above 0"), ("label_smoothing", 1.0, "at least 0 and below 1")],
+    [
+        *((name, 0, "at least 1") for name in AT_LEAST_ONE),
+        *((name, -1, "at least 0") for name in ("patience", "weight_decay", "subword_alpha")),
+        *((name, 0.0, "above 0") for name in ("clip_norm", "learning_rate")),
+        *((name, 1.0, "at least 0 and below 1") for name in ("label_smoothing", "average", "beta2")),
+        *((name, math.inf, "a finite number") for name in ("learning_rate", "weight_decay", "subword_alpha")),
+    ],
 )
 def test_settings_out_of_range_are_refused(setting: str, value: float, rule: str) -> None:
     with pytest.raises(UserError) as error:

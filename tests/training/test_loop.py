@@ -7,14 +7,17 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from nmt.data.batching import Batch, Cursor, collate
+from nmt.data.batch import Batch, collate
+from nmt.data.batching import Cursor
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
-from nmt.training.checkpoint import Fingerprints
+from nmt.plain_data import read_json
 from nmt.training.config import TrainingConfig
+from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.loop import Trainer
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import InverseSquareRoot
+from nmt.training.state import Fingerprints
 from nmt.training.validation import Validator
 
 VOCAB = 20
@@ -42,10 +45,10 @@ def network() -> Seq2Seq:
     return build(ModelConfig(**sizes, **dropouts), VOCAB, VOCAB, True)  # type: ignore[arg-type]
 
 
-def trainer(batches: list[Batch], **settings: Any) -> Trainer:
+def trainer(batches: list[Batch], checkpoints: Path = Path(), **settings: Any) -> Trainer:
     config = TrainingConfig(**settings)
     schedule, model = InverseSquareRoot(warmup_steps=4), network()
-    arguments = (config, schedule, model, Batches(batches), None, Reporter(False), Path(), CPU, Fingerprints())
+    arguments = (config, schedule, model, Batches(batches), None, Reporter(False), checkpoints, CPU, Fingerprints())
     return Trainer(*arguments)  # type: ignore[arg-type]
 
 
@@ -89,6 +92,38 @@ def test_gradients_are_clipped() -> None:
         return sum((one - other).abs().sum().item() for one, other in zip(after, start, strict=True))
 
     assert way(clipped) < way(free) / 2
+
+
+def test_a_gpu_is_asked_only_when_it_is_waited_for_anyway() -> None:
+    training = trainer([], log_every=5, validate_every=100, checkpoint_every=100)
+    for step in range(1, TOO_MANY + 1):
+        training.updater.skips.add(torch.tensor(False), step)
+    training.state.progress.step = 11
+    assert training._is_lost(), "a CPU is never waited for"
+    training.device = torch.device("cuda")
+    assert not training._is_lost()
+    assert training._is_lost(leaving=True)
+    training.state.progress.step = 15
+    assert training._is_lost()
+
+
+def test_a_checkpoint_between_skipped_updates_leaves_the_one_before_them(tmp_path: Path) -> None:
+    training = trainer([], tmp_path)
+    progress, steps = training.state.progress, []
+    for step, skipped in ((1, 0), (2, 3), (3, 4)):
+        progress.step = step
+        training.updater.skips = Skips(CPU, skipped)
+        training.save("last")
+    for sound in (False, True):
+        training.resume(sound)
+        steps.append((training.state.progress.step, training.updater.skips.in_a_row))
+    assert steps == [(3, 4), (1, 0)]
+    training.state.progress.step = 5
+    training.save("last")
+    assert [read_json(tmp_path / name / "progress.json")["step"] for name in ("last", "previous")] == [5, 1]
+    training.state.progress.step = 6
+    training.save("last")
+    assert [read_json(tmp_path / name / "progress.json")["step"] for name in ("last", "previous")] == [6, 5]
 
 
 def test_validation_loss_is_the_cross_entropy_and_leaves_the_mode() -> None:

@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmt.data.batching import Batch, collate
+from nmt.data.batch import Batch, collate
 from nmt.data.sequences import Sequences
 from nmt.errors import UserError
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.averaging import WeightAverage
-from nmt.training.checkpoint import Progress, Training
 from nmt.training.config import TrainingConfig
-from nmt.training.distributed import ONE_PROCESS
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.memory import halves, is_out_of_memory, largest_batches
+from nmt.training.processes import ONE_PROCESS
+from nmt.training.state import Progress, TrainingState
 from nmt.training.update import BatchLoss, Updater, build_optimizer
 from nmt.training.validation import batch_loss
 
@@ -35,7 +35,7 @@ def updater(dropout: float = 0.0) -> Updater:
     dropouts = {"dropout": dropout, "embedding_dropout": dropout, "word_dropout": 0.0}
     model = build(ModelConfig(**sizes, **dropouts), VOCAB, VOCAB, True)  # type: ignore[arg-type]
     config = TrainingConfig(average=0.9)
-    training = Training(model, WeightAverage(model, config.average), build_optimizer(model, config), Progress())
+    training = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), Progress())
     loss = BatchLoss(model.train(), config.label_smoothing)
     return Updater(config, loss, training, CPU, ONE_PROCESS)
 

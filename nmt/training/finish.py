@@ -1,0 +1,86 @@
+"""The end of a run: the best model's scores, and its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nmt
+from nmt.evaluation import Scores, score
+from nmt.model_directory import EVALUATION, SEARCH, read_search, save_model_directory
+from nmt.plain_data import read_json
+from nmt.training.card import Facts, write_card
+from nmt.training.corpus import Corpus
+from nmt.training.job import Job
+from nmt.training.loop import Trainer
+from nmt.training.reporting import duration
+from nmt.training.run_directory import MODEL
+from nmt.training.validation import translate
+from nmt.translator import Translator
+
+
+def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
+    """Score the best model on the validation set with the job's search, and write the model directory.
+
+    ``device`` is what its card names.
+    """
+    run_dir, reporter = Path(job.run_dir), trainer.reporter
+    steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
+    best_step = trainer.checkpoints.restore_best()
+    translator = Translator(trainer.model, corpus.tokenizers, job.search, trainer.device, job.max_source_length)
+    translations = translate(translator, corpus.validation.sources(), trainer.processes)
+    references = corpus.validation.targets()
+    scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)
+    if not trainer.processes.is_leader:
+        return scores
+    languages = (job.data.source, job.data.target)
+    facts = Facts(
+        languages=languages,
+        corpus=job.data.path or str(job.data.form),
+        pairs=len(corpus.encoded),
+        parameters=trainer.model.parameter_count,
+        best_step=best_step,
+        steps=steps,
+        minutes=seconds / 60,
+        device=device,
+        version=nmt.__version__,
+        config_yaml=job.config_yaml,
+    )
+    save_model_directory(
+        run_dir / MODEL,
+        job.model,
+        trainer.model,
+        corpus.tokenizers,
+        job.search,
+        languages=languages,
+        max_source_length=job.max_source_length,
+        evaluation={
+            "validation": scores.to_json(),
+            "step": best_step,
+            "steps": steps,
+            "data": {"train": corpus.train.fingerprint, "validation": corpus.validation.fingerprint},
+        },
+        card=write_card(facts, job.model, scores),
+    )
+    reporter.line(f"trained {steps} steps in {duration(seconds)}; best at step {best_step}; model in {run_dir / MODEL}")
+    reporter.line(f"validation BLEU {scores.bleu.score:.2f}  {scores.bleu.signature}")
+    return scores
+
+
+def is_written(job: Job, trainer: Trainer) -> bool:
+    """Whether the model directory is what the finished training gave, with the job's search."""
+    model = Path(job.run_dir) / MODEL
+    evaluation = model / EVALUATION
+    if not evaluation.exists():
+        return False
+    written, progress = read_json(evaluation), trainer.state.progress
+    steps = (written.get("step"), written.get("steps"))
+    return steps == (progress.best_step, progress.step) and read_search(model / SEARCH) == job.search
+
+
+def how_to_go_further(job: Job, trainer: Trainer) -> str:
+    """What to say of a run that has come to its end."""
+    training, step = job.training, trainer.state.progress.step
+    if step >= training.max_steps:
+        return f"this run is finished at step {step}: `training.max_steps` above that lets it go further"
+    how = f"`training.patience` above {training.patience}, or 0 for no end,"
+    return f"this run is finished at step {step}, as BLEU grew no more: {how} lets it go further"

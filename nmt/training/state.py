@@ -1,0 +1,60 @@
+"""What changes while a model is trained, and with it what a checkpoint holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from nmt.data.batching import Cursor
+from nmt.training.averaging import WeightAverage
+
+
+@dataclass
+class Fingerprints:
+    """What a run was begun with: sha256 of the texts of both splits and of the tokenizers."""
+
+    train: str = ""
+    validation: str = ""
+    source_tokenizer: str = ""
+    target_tokenizer: str = ""
+
+
+@dataclass
+class Progress:
+    """How far a run has come. ``bad_validations`` counts those since the best one; ``seconds`` is the time spent training.
+
+    ``skipped_in_a_row`` are the updates just before this one that were not finite; ``returns`` counts how often the run went
+    back to a checkpoint for them, each time with half the learning rate.
+    """
+
+    step: int = 0
+    cursor: Cursor = field(default_factory=Cursor)
+    best_bleu: float = -1.0
+    best_step: int = 0
+    bad_validations: int = 0
+    seconds: float = 0.0
+    skipped_in_a_row: int = 0
+    returns: int = 0
+    fingerprints: Fingerprints = field(default_factory=Fingerprints)
+
+    @property
+    def rate_factor(self) -> float:
+        """What is left of the learning rate."""
+        return 0.5**self.returns
+
+
+@dataclass
+class TrainingState:
+    """What changes while a model is trained."""
+
+    model: nn.Module
+    average: WeightAverage
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.average.parameters[0].device
