@@ -55,7 +55,7 @@ class Trainer:
         self.device = device
         self.model = model
         self.processes = processes
-        self._loss = processes.parallel(BatchLoss(model, config.label_smoothing), collate([[]], [[]]).to(device))
+        self._loss = processes.parallel(BatchLoss(model, config.label_smoothing, config.r_drop), collate([[]], [[]]).to(device))
         progress = Progress(fingerprints=fingerprints)
         self.state = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
         self.checkpoints = Checkpoints(checkpoints, self.state, processes, reporter.line)

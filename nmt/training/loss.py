@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing, fused with the output projection.
+"""Cross-entropy with label smoothing, and the consistency of two passes, fused with the output projection.
 
 The logits of a batch are its largest tensor by far. They are made, turned into their own gradient and dropped again in
 blocks of rows, so that memory stays small and each value is touched while it is in the cache.
@@ -12,15 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BLOCK_ROWS = 512
+BLOCK_ROWS = 512  # even: the two rows of a token stay together
 
 
 class _ProjectedCrossEntropy(torch.autograd.Function):
-    """loss = Σ_i (1 − ε) (−log p_i[y_i]) + ε mean_v (−log p_i[v]) with p_i = softmax(W x_i + b); also Σ_i −log p_i[y_i]."""
+    """loss = Σ_i (1 − ε) (−log p_i[y_i]) + ε mean_v (−log p_i[v]) with p_i = softmax(W x_i + b); also Σ_i −log p_i[y_i].
+
+    With consistency α, rows 2 i and 2 i + 1 being one token in two passes: + α / 2 Σ_i KL(p_2i ‖ p_2i+1) + KL(p_2i+1 ‖ p_2i).
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, consistency: float
     ) -> tuple[Tensor, Tensor]:
         low_weight = weight.to(inputs.dtype)
         grad_inputs = torch.empty_like(inputs)
@@ -38,10 +41,15 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             nll = normaliser - gold
             loss += ((1 - smoothing) * nll + smoothing * (normaliser - mean)).sum()
             negative_log_likelihood += nll.sum()
+            if consistency:
+                divergence, grad_divergence = _divergence(logits, normaliser, probabilities)
+                loss += consistency / 2 * divergence
             if not any(ctx.needs_input_grad):
                 continue
             # d loss / d logits = p − (1 − ε) onehot(y) − ε / V
             grad = probabilities.sub_(smoothing / logits.shape[1])
+            if consistency:
+                grad.add_(grad_divergence, alpha=consistency / 2)
             grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, smoothing - 1).unsqueeze(1))
             low_grad = grad.to(inputs.dtype)
             torch.mm(low_grad, low_weight, out=grad_x)
@@ -52,10 +60,29 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         return loss, negative_log_likelihood
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
-        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None
+        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None, None
+
+
+def _divergence(logits: Tensor, normaliser: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ_i KL(p_i ‖ q_i) + KL(q_i ‖ p_i) of the even rows p and the odd rows q, and its gradient by the logits [rows, vocab].
+
+    ``normaliser`` [rows] is the logarithm of the sum of exp(logits).
+    """
+    # [rows, vocab] → [pairs, 2, vocab]
+    logs, normalisers, both = (tensor.unflatten(0, (-1, 2)) for tensor in (logits, normaliser, probabilities))
+    p, q = both.unbind(1)
+    ratio = (logs[:, 0] - logs[:, 1]).sub_((normalisers[:, 0] - normalisers[:, 1]).unsqueeze(1))  # log p / q
+    p_ratio, q_ratio = p * ratio, q * ratio
+    forwards, backwards = p_ratio.sum(dim=1), -q_ratio.sum(dim=1)
+    # By the logits of p: p (log p / q − KL(p ‖ q)) + p − q; by those of q the same with both exchanged.
+    gap = p - q
+    grad = torch.empty_like(both)
+    torch.sub(gap, p * forwards.unsqueeze(1), out=grad[:, 0]).add_(p_ratio)
+    torch.neg(gap, out=grad[:, 1]).sub_(q * backwards.unsqueeze(1)).sub_(q_ratio)
+    return (forwards + backwards).sum(), grad.flatten(0, 1)
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
@@ -72,12 +99,16 @@ def perplexity(loss: float) -> float:
 
 
 def projected_cross_entropy(
-    inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+    inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, consistency: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Label-smoothed cross-entropy (Szegedy et al. 2016, section 7) of softmax(W x + b), summed over tokens.
 
     inputs [tokens, size], weight [vocab, size], bias [vocab], targets [tokens]
     → the smoothed loss, with gradients, and the plain negative log-likelihood in nats, without. Products are done in the
     type of ``inputs``, the softmax in fp32. The gradient is computed in the forward pass; it can't be differentiated twice.
+
+    With ``consistency`` α, R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448, equation 4): each token has two rows,
+    one after the other, from two passes that dropout sets apart, and the loss α / 2 times the divergences of both ways.
     """
-    return _ProjectedCrossEntropy.apply(inputs, weight, bias, targets, smoothing)  # type: ignore[no-any-return, no-untyped-call]
+    arguments = inputs, weight, bias, targets, smoothing, consistency
+    return _ProjectedCrossEntropy.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]

@@ -104,16 +104,24 @@ class Updater:
 
 
 class BatchLoss(nn.Module):
-    """``batch_loss`` as a module: what several processes wrap, to see its forward and backward."""
+    """``batch_loss`` as a module: what several processes wrap, to see its forward and backward.
 
-    def __init__(self, model: Seq2Seq, smoothing: float) -> None:
+    With ``consistency`` α > 0 it is R-Drop's: each sentence is passed twice under other dropout masks, and the loss is the mean
+    of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
+    """
+
+    def __init__(self, model: Seq2Seq, smoothing: float, consistency: float = 0.0) -> None:
         super().__init__()
         self.model = model
         self.smoothing = smoothing
+        self.consistency = consistency
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """See ``batch_loss``."""
-        return batch_loss(self.model, batch, self.smoothing)
+        if self.consistency == 0:
+            return batch_loss(self.model, batch, self.smoothing)
+        loss, nll = batch_loss(self.model, batch.twice(), self.smoothing, self.consistency)
+        return loss / 2, nll / 2
 
 
 def build_optimizer(model: Seq2Seq, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -67,9 +67,12 @@ def translate(translator: Translator, sources: Sequence[str], processes: Process
     return processes.map(lambda share: [translation.text for translation in translator.translate(share)], sources)
 
 
-def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
-    """The smoothed loss, with gradients, and the negative log-likelihood of a batch: sums over its target tokens."""
+def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float, consistency: float = 0.0) -> tuple[Tensor, Tensor]:
+    """The smoothed loss, with gradients, and the negative log-likelihood of a batch: sums over its target tokens.
+
+    ``consistency`` is for a batch that has each sentence ``twice``.
+    """
     features = model.features(batch.source, batch.source_mask, batch.target_in)
     # [batch, tgt_len, size] → [target_tokens, size]: padding is never projected
     predicting = features.flatten(0, 1).index_select(0, batch.positions)
-    return projected_cross_entropy(predicting, model.output.weight, model.output.bias, batch.labels, smoothing)
+    return projected_cross_entropy(predicting, model.output.weight, model.output.bias, batch.labels, smoothing, consistency)

@@ -33,6 +33,26 @@ def test_value_and_gradients(smoothing: float, block_rows: int, monkeypatch: pyt
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("block_rows", [2, 4, 100])
+def test_consistency_is_the_divergence_of_both_ways(block_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK_ROWS", block_rows)
+    torch.manual_seed(1)
+    inputs, targets = torch.randn(6, SIZE, requires_grad=True), torch.randint(VOCAB, (3,)).repeat_interleave(2)
+    _, weight, bias, _ = arguments()
+    loss, nll = projected_cross_entropy(inputs, weight, bias, targets, 0.1, consistency=3.0)
+    found = torch.autograd.grad(loss / 3, (inputs, weight, bias))
+
+    logits = functional.linear(inputs, weight, bias)
+    logs = logits.log_softmax(dim=1)
+    p, q = logs[::2], logs[1::2]
+    ways = [functional.kl_div(a, b, reduction="sum", log_target=True) for a, b in ((p, q), (q, p))]
+    expected = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=0.1) + 1.5 * sum(ways)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(nll, functional.cross_entropy(logits, targets, reduction="sum"))
+    for one, other in zip(found, torch.autograd.grad(expected / 3, (inputs, weight, bias)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_bf16_inputs_come_close_and_keep_their_types() -> None:
     inputs, weight, bias, targets = arguments(torch.bfloat16)
     loss, _ = projected_cross_entropy(inputs, weight, bias, targets, 0.1)

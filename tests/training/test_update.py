@@ -40,6 +40,17 @@ def updater(dropout: float = 0.0) -> Updater:
     return Updater(config, loss, training, CPU, ONE_PROCESS)
 
 
+def test_r_drop_without_dropout_changes_nothing_and_with_it_adds_to_the_loss() -> None:
+    def losses(consistency: float, dropout: float) -> list[float]:
+        model = updater(dropout).training.model
+        torch.manual_seed(2)
+        return [value.item() for value in BatchLoss(model, 0.1, consistency)(BATCH)]  # type: ignore[arg-type]
+
+    assert losses(5.0, 0.0) == pytest.approx(losses(0.0, 0.0), rel=1e-6)
+    (weak, nll), (strong, same_nll) = losses(1e-9, 0.5), losses(5.0, 0.5)
+    assert nll == same_nll and strong > 1.01 * weak
+
+
 def state(updater: Updater) -> list[Tensor]:
     """Weights, averages, moments and their counts of steps."""
     training = updater.training
