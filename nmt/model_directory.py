@@ -15,23 +15,21 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 import nmt
 from nmt.atomic import atomic_directory
 from nmt.errors import UserError
 from nmt.models.config import ModelConfig
-from nmt.models.seq2seq import Seq2Seq, build
 from nmt.plain_data import name_of, read_bytes, read_json, read_settings, write_json
 from nmt.search import STRATEGIES
 from nmt.search.base import SearchStrategy
 from nmt.tokenizer import JOINT_FILE, SOURCE_FILE, TARGET_FILE, Tokenizer, TokenizerPair
+
+if TYPE_CHECKING:
+    from nmt.models.seq2seq import Seq2Seq
 
 FORMAT = 1
 SHORTEST_LIMIT = 8  # pieces of a source: the second half of fewer might hold no end of a character, which has up to 4 bytes
@@ -46,16 +44,33 @@ CONFIG, WEIGHTS, SEARCH, EVALUATION, CARD = (
 
 @dataclass
 class LoadedModel:
-    """What a model directory holds; ``model`` is in evaluation mode, ``languages`` is (source, target), and
-    ``max_source_length`` the most pieces that it was trained on.
+    """What a model directory holds; ``languages`` is (source, target), and ``max_source_length`` the most pieces that it was
+    trained on.
     """
 
+    directory: Path
     config: ModelConfig
-    model: Seq2Seq
     tokenizers: TokenizerPair
     search: SearchStrategy
     languages: tuple[str, str]
     max_source_length: int
+
+    @cached_property
+    def model(self) -> "Seq2Seq":
+        """The network, in evaluation mode on the CPU. Read when it is asked for: not all who translate need PyTorch.
+
+        Raises ``UserError`` if it can't be built, or if its weights are damaged or another's.
+        """
+        from nmt.models.seq2seq import build
+        from nmt.models.weights import load_weights
+
+        source, target = len(self.tokenizers.source), len(self.tokenizers.target)
+        try:
+            model = build(self.config, source, target, self.tokenizers.joint)
+        except (UserError, RuntimeError) as error:  # RuntimeError: there is not that much memory
+            raise UserError(f"`{self.directory / CONFIG}` describes a model that can't be built: {error}") from error
+        load_weights(self.directory / WEIGHTS, model)
+        return model.eval()
 
 
 @dataclass
@@ -92,7 +107,7 @@ class _Facts:
 def save_model_directory(
     path: str | os.PathLike[str],
     config: ModelConfig,
-    model: Seq2Seq,
+    model: "Seq2Seq",
     tokenizers: TokenizerPair,
     search: SearchStrategy,
     *,
@@ -105,6 +120,8 @@ def save_model_directory(
 
     Raises ``UserError`` if it can't be written, or if ``path`` holds something else than a model directory.
     """
+    from nmt.models.weights import dump_weights
+
     target = Path(path)
     if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
         raise UserError(f"`{target}` holds something else than a model, which saving a model there would delete")
@@ -120,71 +137,21 @@ def save_model_directory(
         (directory / CARD).write_text(card, encoding="utf-8")
 
 
-def load_model_directory(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> LoadedModel:
-    """Read a model directory. Whatever is wrong with it is a ``UserError`` that names the file."""
+def load_model_directory(path: str | os.PathLike[str]) -> LoadedModel:
+    """Read a model directory, but for its weights. Whatever is wrong with it is a ``UserError`` that names the file."""
     directory = Path(path)
     _check_is_model_directory(directory)
     values = read_json(directory / CONFIG)
     _check_format(directory / CONFIG, values)
     facts = read_settings(directory / CONFIG, _Facts, values)
-    tokenizers = _load_tokenizers(directory, facts.tokenizer)
-    model = _build(directory, facts.architecture, tokenizers)
     return LoadedModel(
+        directory=directory,
         config=facts.architecture,
-        model=model.eval().to(device),
-        tokenizers=tokenizers,
+        tokenizers=_load_tokenizers(directory, facts.tokenizer),
         search=read_search(directory / SEARCH),
         languages=(facts.source_language, facts.target_language),
         max_source_length=facts.max_source_length,
     )
-
-
-def dump_weights(model: nn.Module) -> bytes:
-    """The weights in the safetensors format, in fp32, tied ones once."""
-    weights = {name: _stored(tensor) for name, tensor in _weights(model).items()}
-    return safetensors.torch.save(weights, metadata={"format": "pt"})
-
-
-def load_weights(file: Path, model: nn.Module) -> None:
-    """Put what ``dump_weights`` made into a model of the same architecture. Raises ``UserError`` that names the file."""
-    try:
-        stored = safetensors.torch.load(read_bytes(file))
-    except safetensors.SafetensorError as error:
-        raise UserError(f"`{file}` is damaged or no safetensors file: {error}") from error
-    expected = _weights(model)
-    for name in sorted(expected.keys() | stored.keys()):
-        wanted = _description(expected[name]) if name in expected else "absent"
-        found = _description(stored[name]) if name in stored else "absent"
-        if wanted != found:
-            raise UserError(f"`{file}` is of another model: `{name}` must be {wanted}, but is {found} instead")
-    with torch.no_grad():
-        for name, tensor in expected.items():
-            tensor.copy_(stored[name])
-
-
-def _weights(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name; of several names (tied embeddings) only the first is listed."""
-    first_names: dict[int, str] = {}
-    state = model.state_dict(keep_vars=True)
-    return {name: tensor for name, tensor in state.items() if first_names.setdefault(id(tensor), name) == name}
-
-
-def _stored(tensor: Tensor) -> Tensor:
-    return tensor.detach().to("cpu", torch.float32 if tensor.is_floating_point() else tensor.dtype).contiguous()
-
-
-def _build(directory: Path, config: ModelConfig, tokenizers: TokenizerPair) -> Seq2Seq:
-    """The model that ``config`` describes, with the stored weights."""
-    try:
-        model = build(config, len(tokenizers.source), len(tokenizers.target), tokenizers.joint)
-    except (UserError, RuntimeError) as error:  # RuntimeError: there is not that much memory
-        raise UserError(f"`{directory / CONFIG}` describes a model that can't be built: {error}") from error
-    load_weights(directory / WEIGHTS, model)
-    return model
-
-
-def _description(tensor: Tensor) -> str:
-    return f"{tensor.dtype} {list(tensor.shape)}".removeprefix("torch.")
 
 
 def _tokenizer_facts(tokenizers: TokenizerPair) -> _TokenizerFacts:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
+import numpy as np
 
 
 @dataclass
@@ -20,7 +20,7 @@ class TranslatedHypothesis:
     log_prob: float
     score: float
     finished: bool
-    attention: Tensor | None = None
+    attention: np.ndarray | None = None
 
 
 @dataclass

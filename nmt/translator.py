@@ -1,25 +1,26 @@
 """Strings in, strings out: the user's door to a model, and validation's: both see the same translations."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
+import numpy as np
 
-from nmt.data.batch import pad
+from nmt.data.sequences import pad
 from nmt.errors import UserError
-from nmt.inspection.result import Inspection
-from nmt.inspection.run import run
-from nmt.inspection.tree import search_tree
-from nmt.model_directory import SHORTEST_LIMIT, load_model_directory
-from nmt.models.seq2seq import Seq2Seq
-from nmt.search.base import SearchStrategy
+from nmt.model_directory import SHORTEST_LIMIT, LoadedModel, load_model_directory
+from nmt.search.base import Model, SearchStrategy
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.tokenizer import EOS, TokenizerPair
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
 from nmt.translation import Translation as Translation
+
+if TYPE_CHECKING:  # translating in itself needs no PyTorch
+    from nmt.inspection.result import Inspection
+    from nmt.models.seq2seq import Seq2Seq
+    from nmt.models.torch_model import TorchModel
 
 _END_MARK = "</s>"
 _SENTENCE_ENDS = tuple(".!?…。！？।؟")
@@ -35,6 +36,18 @@ class _Chunk:
     hypotheses: list[Hypothesis] = field(default_factory=list)
 
 
+class TranslationModel(Model[Any, Any], Protocol):
+    """What a translator steps, and looks into."""
+
+    @property
+    def device(self) -> object:
+        """Where it computes."""
+
+    @property
+    def network(self) -> "Seq2Seq":
+        """The network itself, in evaluation mode."""
+
+
 class Translator:
     """Translates sentences with a model, its tokenizers and a search strategy.
 
@@ -45,27 +58,28 @@ class Translator:
 
     def __init__(
         self,
-        model: Seq2Seq,
+        model: TranslationModel,
         tokenizers: TokenizerPair,
         search: SearchStrategy,
-        device: str | torch.device = "cpu",
         max_source_length: int = 256,
     ) -> None:
-        """``device`` is the one that ``model`` is on."""
         if max_source_length < SHORTEST_LIMIT:
             raise UserError(f"`max_source_length` must be at least {SHORTEST_LIMIT}, but is {max_source_length} instead")
         self.model = model
         self.tokenizers = tokenizers
         self.search = search
-        self.device = torch.device(device)
         self.max_source_length = max_source_length
+
+    @property
+    def device(self) -> object:
+        """Where the model computes."""
+        return self.model.device
 
     @classmethod
     def from_pretrained(cls, path: str | os.PathLike[str], device: str = "auto") -> "Translator":
         """The translator in a model directory, with its search settings, on ``resolve_device(device)``."""
-        where = resolve_device(device)
-        loaded = load_model_directory(path, where)
-        return cls(loaded.model, loaded.tokenizers, loaded.search, where, loaded.max_source_length)
+        loaded = load_model_directory(path)
+        return cls(torch_model(loaded, device), loaded.tokenizers, loaded.search, loaded.max_source_length)
 
     def translate(
         self,
@@ -100,12 +114,16 @@ class Translator:
             chunks_of[chunk.line].append(chunk)
         return [self._translation(text, parts) for text, parts in zip(texts, chunks_of, strict=True)]
 
-    def inspect(self, text: str, *, search: SearchStrategy | None = None) -> Inspection:
+    def inspect(self, text: str, *, search: SearchStrategy | None = None) -> "Inspection":
         """Translate a sentence, and tell how: gates and states, attention, probabilities, the tree of the search.
 
         ``search`` takes the place of the model's own settings; ``n_best`` is how many hypotheses are kept. Raises
         ``UserError`` if the text is blank or has more than ``max_source_length`` pieces: it is not cut into chunks.
         """
+        from nmt.inspection.result import Inspection
+        from nmt.inspection.run import run
+        from nmt.inspection.tree import search_tree
+
         (ids,) = self.tokenizers.source.encode([text])
         if not ids or not text.strip():
             raise UserError("the text to inspect must not be blank, but is")
@@ -114,11 +132,7 @@ class Translator:
         chunk, history = _Chunk(0, ids), History()
         self._search([chunk], search or self.search, with_attention=True, history=history)
         best = chunk.hypotheses[0]
-        with self._evaluating():
-            source, target = (
-                torch.tensor(tokens, device=self.device) for tokens in ([*ids, EOS], best.tokens + [EOS] * best.finished)
-            )
-            activations = run(self.model, source, target)
+        activations = run(self.model.network, [*ids, EOS], best.tokens + [EOS] * best.finished)
         translation = self._translation(text, [chunk])
         return Inspection(
             **vars(activations),
@@ -139,22 +153,10 @@ class Translator:
             start = end
         return [*chunks, ids[start:]] if ids else []
 
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        """Within the block the model is in evaluation mode and computes in fp32; it is left in the mode it was in."""
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.autocast(self.device.type, enabled=False):
-                yield
-        finally:
-            self.model.train(was_training)
-
     def _search(self, chunks: list[_Chunk], search: SearchStrategy, with_attention: bool, history: History | None = None) -> None:
         """Fill in the chunks' hypotheses."""
-        source, mask = (tensor.to(self.device) for tensor in pad([[*chunk.ids, EOS] for chunk in chunks]))
-        with self._evaluating():
-            found = search(self.model, source, mask, with_attention=with_attention, history=history)
+        source, mask = pad([[*chunk.ids, EOS] for chunk in chunks])
+        found = search(self.model, source, mask, with_attention=with_attention, history=history)
         for chunk, hypotheses in zip(chunks, found, strict=True):
             chunk.hypotheses = hypotheses
 
@@ -177,32 +179,33 @@ class Translator:
         for part in parts:
             pieces += self.tokenizers.target.pieces(part.tokens) + [_END_MARK] * part.finished
             if part.attention is not None:
-                weights.append(part.attention.float())
+                weights.append(part.attention)
         return TranslatedHypothesis(
             text=" ".join(text for text in texts if text),
             pieces=pieces,
             log_prob=sum(part.log_prob for part in parts),
             score=sum(part.score for part in parts),
             finished=all(part.finished for part in parts),
-            attention=torch.block_diag(*weights) if weights else None,  # no chunk sees another
+            attention=_block_diagonal(weights) if weights else None,  # no chunk sees another
         )
 
 
-def resolve_device(name: str) -> torch.device:
-    """``auto`` is CUDA where there is a device, else the CPU. ``cuda`` without one is a ``UserError``."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"`device` must be auto, cpu or cuda, but is {name} instead") from error
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"`device` must be auto, cpu or cuda, but is {name} instead")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"`device` is {name}, but this PyTorch ({torch.__version__}) finds {torch.cuda.device_count()} CUDA devices"
-        )
-    return device
+def torch_model(loaded: LoadedModel, device: str) -> "TorchModel":
+    """The network of a model directory in PyTorch, on ``resolve_device(device)``."""
+    from nmt.models.torch_model import TorchModel, resolve_device
+
+    where = resolve_device(device)
+    return TorchModel(loaded.model.to(where), where)
+
+
+def _block_diagonal(blocks: list[np.ndarray]) -> np.ndarray:
+    """Blocks [rows, columns] down the diagonal, 0 elsewhere."""
+    joined = np.zeros(np.sum([block.shape for block in blocks], axis=0), dtype=np.float32)
+    row = column = 0
+    for block in blocks:
+        joined[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return joined
 
 
 def _cut(pieces: list[str]) -> int:

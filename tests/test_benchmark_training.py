@@ -21,9 +21,7 @@ from nmt.data.batch import collate
 from nmt.data.batching import Cursor, TrainingBatches
 from nmt.data.corpus import DataConfig, load_pairs
 from nmt.data.encoded import EncodedPairs
-from nmt.models.attention import AttentionKind
-from nmt.models.config import ModelConfig
-from nmt.models.decoder import Wiring
+from nmt.models.config import AttentionKind, ModelConfig, Wiring
 from nmt.models.seq2seq import build
 from nmt.tokenizer import TokenizerPair
 from nmt.training.validation import batch_loss

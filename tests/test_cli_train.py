@@ -13,7 +13,7 @@ import yaml
 from nmt.cli import main
 from nmt.data.corpus import DataForm
 from nmt.errors import UserError
-from nmt.models.recurrent import Cell
+from nmt.models.config import Cell
 from nmt.search import Beam, Greedy
 from nmt.training.job import Job
 from nmt.training.schedule import Constant, Cosine

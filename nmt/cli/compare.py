@@ -109,7 +109,7 @@ def _translated(run: Run, translator: Translator, settings: EvaluateConfig, sour
     start = time.perf_counter()
     translations = [str(translation) for translation in translator.translate(sources, batch_size=settings.batch_size)]
     seconds = time.perf_counter() - start
-    return System(run, translator.model.parameter_count, search_values(settings.search), translations, seconds)
+    return System(run, translator.model.network.parameter_count, search_values(settings.search), translations, seconds)
 
 
 def _name(files: tuple[Path, Path] | None, overrides: Sequence[str]) -> str:

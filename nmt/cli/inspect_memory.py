@@ -38,7 +38,7 @@ def run_memory(paths: Sequence[str], overrides: Sequence[str], source: str | Non
         measured = []
         for one, translator in zip(runs, translators, strict=True):
             print(f"{one.name}: measuring on {len(sentences)} sentences on {translator.device}", file=sys.stderr)
-            curve = memory_curve(translator.model.eval(), translator.tokenizers.source.encode(sentences))
+            curve = memory_curve(translator.model.network, translator.tokenizers.source.encode(sentences))
             measured.append(Measured(one.name, curve, len(sentences)))
         file.write(as_bytes(render(measured)))
     if target is not None:

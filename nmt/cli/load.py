@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
 from omegaconf import DictConfig
 
 from nmt.cli.compose import compose, search_overrides
 from nmt.config.translate import TranslateConfig
 from nmt.model_directory import LoadedModel
-from nmt.translator import Translator, resolve_device
+from nmt.translator import Translator, torch_model
 
 
 def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], overrides: Sequence[str]) -> DictConfig:
@@ -19,7 +18,8 @@ def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], o
 
 def translator_of(model: LoadedModel, settings: TranslateConfig) -> Translator:
     """The translator that the settings ask for, on their device. Raises ``UserError`` if there is no such device."""
-    device = resolve_device(settings.device.value)
+    import torch
+
     if settings.num_threads is not None:
         torch.set_num_threads(settings.num_threads)
-    return Translator(model.model.to(device), model.tokenizers, settings.search, device, model.max_source_length)
+    return Translator(torch_model(model, settings.device.value), model.tokenizers, settings.search, model.max_source_length)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nmt.data.sequences import Sequences
-from nmt.tokenizer import BOS, EOS, PAD
-
-Lists: TypeAlias = Sequences | Iterable[Sequence[int]]
+from nmt.data.sequences import Lists, Sequences, pad
+from nmt.tokenizer import BOS, EOS
 
 
 @dataclass(frozen=True)
@@ -79,21 +75,11 @@ class Batch:
         return share.pinned() if self.source.is_pinned() else share
 
 
-def pad(sequences: Lists) -> tuple[Tensor, Tensor]:
-    """Sequences of ids → ids [batch, length] padded at the end, mask [batch, length]."""
-    flat = Sequences.of(sequences)
-    lengths = flat.lengths
-    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
-    ids = np.full(mask.shape, PAD, dtype=np.int64)
-    ids[mask] = flat.values
-    return torch.from_numpy(ids), torch.from_numpy(mask)
-
-
 def collate(sources: Lists, targets: Lists) -> Batch:
     """Token ids without marks → a Batch."""
     targets = Sequences.of(targets)
-    source, source_mask = pad(Sequences.of(sources).ended_by(EOS))
-    target_in, target_mask = pad(targets.begun_by(BOS))
+    source, source_mask = map(torch.from_numpy, pad(Sequences.of(sources).ended_by(EOS)))
+    target_in, target_mask = map(torch.from_numpy, pad(targets.begun_by(BOS)))
     positions = target_mask.flatten().nonzero().squeeze(1)
     labels = torch.from_numpy(targets.ended_by(EOS).values.astype(np.int64))
     return Batch(source, source_mask, target_in, positions, labels)

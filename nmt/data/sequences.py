@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nmt.tokenizer import PAD
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,16 @@ class Sequences:
     def ended_by(self, mark: int) -> Sequences:
         """Each with ``mark`` after it."""
         return Sequences(np.insert(self.values, self.offsets[1:], mark), self.offsets + np.arange(len(self.offsets)))
+
+
+Lists: TypeAlias = Sequences | Iterable[Sequence[int]]
+
+
+def pad(sequences: Lists) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences of ids → ids [batch, length] (int64) padded at the end, mask [batch, length]."""
+    flat = Sequences.of(sequences)
+    lengths = flat.lengths
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    ids = np.full(mask.shape, PAD, dtype=np.int64)
+    ids[mask] = flat.values
+    return ids, mask

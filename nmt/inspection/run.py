@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from nmt.inspection.trace import Trace, watching
 from nmt.models.seq2seq import Seq2Seq
+from nmt.models.torch_model import evaluating
 from nmt.tokenizer import BOS
 
 
@@ -39,11 +41,17 @@ class Activations:
     decoder_gates: dict[str, Tensor]
 
 
-@torch.no_grad()
-def run(model: Seq2Seq, source: Tensor, target: Tensor) -> Activations:
-    """Force the model, in evaluation mode, through a translation: source [src_len] with its end mark, target [tgt_len] as
-    written, with the end mark if it has one.
+def run(model: Seq2Seq, source_ids: Sequence[int], target_ids: Sequence[int]) -> Activations:
+    """Force the model through a translation: the source with its end mark, the target as written, with the end mark if it has
+    one.
     """
+    source, target = (torch.tensor(ids, device=model.output.weight.device) for ids in (source_ids, target_ids))
+    with evaluating(model):
+        return _run(model, source, target)
+
+
+def _run(model: Seq2Seq, source: Tensor, target: Tensor) -> Activations:
+    """source [src_len], target [tgt_len]"""
     encoder_layers = model.encoder.recurrent_layers()
     directions = list(encoder_layers[0]) if encoder_layers else []
     below = [layer for by_direction in encoder_layers for layer in by_direction.values()]

@@ -12,17 +12,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from nmt.errors import StrEnum, UserError
-
-
-class AttentionKind(StrEnum):
-    """The attentions that ``model.attention`` can name."""
-
-    none = "none"
-    dot = "dot"
-    general = "general"
-    additive = "additive"
-    multihead = "multihead"
+from nmt.errors import UserError
+from nmt.models.config import AttentionKind
 
 
 @dataclass

@@ -7,15 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from nmt.errors import StrEnum
 from nmt.models.base import Encoded
-
-
-class BridgeKind(StrEnum):
-    """Where ``model.bridge`` takes the decoder's first state from."""
-
-    summary = "summary"
-    hand_over = "hand_over"
 
 
 class Bridge(nn.Module, ABC):

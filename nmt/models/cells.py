@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from nmt.models.config import Cell
 from nmt.models.gru import ChoLayer, GRULayer
-from nmt.models.recurrent import Cell, RecurrentLayer, Step, initialise, last_outputs, weights_of
+from nmt.models.recurrent import RecurrentLayer, Step, initialise, last_outputs, weights_of
 from nmt.models.stepwise import StepFunction, lstm_steps, simple_steps
 
 

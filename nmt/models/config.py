@@ -1,15 +1,64 @@
-"""The architecture of a translator, as it is configured and as it is saved."""
+"""The architecture of a translator, as it is configured and as it is saved. Reading it needs no PyTorch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from nmt.errors import StrEnum, UserError
-from nmt.models.attention import AttentionKind
-from nmt.models.bridge import BridgeKind
-from nmt.models.decoder import Wiring
-from nmt.models.encoder import Direction
-from nmt.models.recurrent import Cell
+
+
+class Cell(StrEnum):
+    """The recurrent cells that ``model.cell`` can name."""
+
+    gru = "gru"
+    gru_cho = "gru_cho"
+    lstm = "lstm"
+    rnn = "rnn"
+
+    @property
+    def state_parts(self) -> int:
+        """How many vectors of the hidden size a state holds: h, or h and c."""
+        return 2 if self is Cell.lstm else 1
+
+
+class AttentionKind(StrEnum):
+    """The attentions that ``model.attention`` can name."""
+
+    none = "none"
+    dot = "dot"
+    general = "general"
+    additive = "additive"
+    multihead = "multihead"
+
+
+class Wiring(StrEnum):
+    """How ``model.wiring`` connects the decoder's layers with the source."""
+
+    first_layer = "first_layer"
+    summary = "summary"
+    state_only = "state_only"
+    previous_state = "previous_state"
+    input_feeding = "input_feeding"
+
+
+class BridgeKind(StrEnum):
+    """Where ``model.bridge`` takes the decoder's first state from."""
+
+    summary = "summary"
+    hand_over = "hand_over"
+
+
+class Direction(StrEnum):
+    """How ``model.direction`` has the encoder read: from the start, from the end (Sutskever et al. 2014), or both at once."""
+
+    both = "both"
+    forwards = "forwards"
+    backwards = "backwards"
+
+    @property
+    def names(self) -> list[str]:
+        """Of the single directions."""
+        return ["forwards", "backwards"] if self is Direction.both else [self.value]
 
 
 class Architecture(StrEnum):

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nmt.errors import StrEnum
 from nmt.models.attention import Attention, Memory
 from nmt.models.base import Decoder, Encoded
 from nmt.models.bridge import Bridge
@@ -23,16 +22,6 @@ from nmt.models.recurrent import LayerFunction, RecurrentLayer
 from nmt.models.stepwise import RepeatedLinear
 
 Layers = Sequence[LayerFunction]
-
-
-class Wiring(StrEnum):
-    """How ``model.wiring`` connects the decoder's layers with the source."""
-
-    first_layer = "first_layer"
-    summary = "summary"
-    state_only = "state_only"
-    previous_state = "previous_state"
-    input_feeding = "input_feeding"
 
 
 @dataclass

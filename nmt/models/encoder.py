@@ -5,25 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nmt.errors import StrEnum
 from nmt.models.base import Encoded, Encoder
 from nmt.models.cells import build_layer
+from nmt.models.config import Cell, Direction
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
-from nmt.models.recurrent import Cell, RecurrentLayer, last_outputs, reverse
-
-
-class Direction(StrEnum):
-    """How ``model.direction`` has the encoder read: from the start, from the end (Sutskever et al. 2014), or both at once."""
-
-    both = "both"
-    forwards = "forwards"
-    backwards = "backwards"
-
-    @property
-    def names(self) -> list[str]:
-        """Of the single directions."""
-        return ["forwards", "backwards"] if self is Direction.both else [self.value]
+from nmt.models.recurrent import RecurrentLayer, last_outputs, reverse
 
 
 class DirectedLayer(nn.ModuleDict):

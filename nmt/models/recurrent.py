@@ -12,23 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nmt.errors import StrEnum
 from nmt.models.stepwise import StepFunction, working_type
-
-
-class Cell(StrEnum):
-    """The recurrent cells that ``model.cell`` can name."""
-
-    gru = "gru"
-    gru_cho = "gru_cho"
-    lstm = "lstm"
-    rnn = "rnn"
-
-    @property
-    def state_parts(self) -> int:
-        """How many vectors of the hidden size a state holds: h, or h and c."""
-        return 2 if self is Cell.lstm else 1
-
 
 LayerFunction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """A ``RecurrentLayer``, or what its ``one_by_one`` gives."""

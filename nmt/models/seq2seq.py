@@ -9,17 +9,10 @@ from torch import Tensor, nn
 
 from nmt.models.attention import Attention, NoContext, build_attention
 from nmt.models.base import Decoder, Encoder
-from nmt.models.bridge import Bridge, BridgeKind, HandOver, SummaryBridge
+from nmt.models.bridge import Bridge, HandOver, SummaryBridge
 from nmt.models.cells import build_layer
-from nmt.models.config import Architecture, ModelConfig
-from nmt.models.decoder import (
-    FirstLayerDecoder,
-    InputFeedingDecoder,
-    PreviousStateDecoder,
-    RecurrentDecoder,
-    SummaryDecoder,
-    Wiring,
-)
+from nmt.models.config import Architecture, BridgeKind, ModelConfig, Wiring
+from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousStateDecoder, RecurrentDecoder, SummaryDecoder
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding, embedding_matrix
 from nmt.models.encoder import RecurrentEncoder

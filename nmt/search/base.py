@@ -1,12 +1,15 @@
-"""What a search asks of a model, what it gives back, and the settings that every search has."""
+"""What a search asks of a model, what it gives back, and the settings that every search has.
+
+A search keeps its books in NumPy, on the host: a few numbers a hypothesis. What is as large as the vocabulary stays with the
+model, whatever computes it, unless a search asks for all of it.
+"""
 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.hypothesis import Hypothesis
@@ -23,43 +26,47 @@ StateT_co = TypeVar("StateT_co", bound="State", covariant=True)
 class Memory(Protocol):
     """The encoded source: one entry a sentence, never repeated for the rows of a beam."""
 
-    def select(self, sentences: Tensor) -> "Self":
+    def select(self, sentences: np.ndarray) -> "Self":
         """The memory of these ``sentences`` [n] (int64), with the padded source length unchanged."""
 
 
 class State(Protocol):
     """The decoder's state: one entry a row."""
 
-    def select(self, rows: Tensor) -> "Self":
+    def select(self, rows: np.ndarray) -> "Self":
         """The state of these ``rows`` [n] (int64; a row may come several times)."""
 
 
 class StepOutput(Protocol[StateT_co]):
-    """What one decoder step gives. Attributes only, so that a model brings its own class."""
-
-    @property
-    def logits(self) -> Tensor:
-        """[rows, vocab], fp32, unnormalised (log-probabilities will do)."""
+    """What one decoder step gives."""
 
     @property
     def state(self) -> StateT_co:
         """The state after the step."""
 
     @property
-    def attention(self) -> Tensor | None:
+    def attention(self) -> np.ndarray | None:
         """[rows, src_len], each row sums to 1 and is 0 on padding; None if the model has no attention."""
+
+    def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``count`` likeliest next tokens of each row (all, if there are fewer), likeliest first, and their
+        log-probabilities: [rows, count] each.
+        """
+
+    def log_prob(self) -> np.ndarray:
+        """The log-probability of every token as the next one, [rows, vocab] fp32, for the caller to write into."""
 
 
 class Model(Protocol[MemoryT, StateT]):
     """All that a search knows of a model. Rows are sentence-major: row = sentence * width + place."""
 
-    def encode(self, source: Tensor, source_mask: Tensor) -> MemoryT:
+    def encode(self, source: np.ndarray, source_mask: np.ndarray) -> MemoryT:
         """``source`` [sentences, src_len] int64 with the end mark, ``source_mask`` True at real tokens."""
 
     def start(self, memory: MemoryT, width: int) -> StateT:
         """The state before the first step, for sentences * width rows."""
 
-    def step(self, tokens: Tensor, state: StateT, memory: MemoryT) -> StepOutput[StateT]:
+    def step(self, tokens: np.ndarray, state: StateT, memory: MemoryT) -> StepOutput[StateT]:
         """Reads the ``tokens`` [rows] written last (BOS at first); rows / sentences is the width."""
 
 
@@ -98,8 +105,8 @@ class SearchStrategy(ABC):
     def __call__(
         self,
         model: Model[Any, Any],
-        source: Tensor,
-        source_mask: Tensor,
+        source: np.ndarray,
+        source_mask: np.ndarray,
         *,
         with_attention: bool = False,
         history: History | None = None,
@@ -111,19 +118,19 @@ class SearchStrategy(ABC):
         and at least one. An empty ``history`` that is given is filled with all that the search considered.
         """
 
-    def length_bounds(self, source_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def length_bounds(self, source_mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The least number of pieces and the greatest of tokens, end mark included: [sentences] int64 each.
 
         No translation of a source that has pieces is empty, and the greatest always leaves room for the end
         mark after the least: where the two ask for different things, the least wins.
         """
-        pieces = source_mask.sum(1).sub(1).clamp(min=0).double()
+        pieces = np.maximum(source_mask.sum(1) - 1, 0)
         # 100 * 0.07 is a hair above 7 in binary and would be rounded up to 8.
         hair = 1e-9
-        minimum = (pieces * self.min_length_ratio - hair).ceil().long()
-        minimum = torch.maximum(minimum, pieces.clamp(max=1).long())
-        limit = (pieces * self.max_length_ratio + self.max_length_offset + hair).floor().long()
-        return minimum, torch.maximum(limit, minimum + 1)
+        minimum = np.ceil(pieces * self.min_length_ratio - hair).astype(np.int64)
+        minimum = np.maximum(minimum, np.minimum(pieces, 1))
+        limit = np.floor(pieces * self.max_length_ratio + self.max_length_offset + hair).astype(np.int64)
+        return minimum, np.maximum(limit, minimum + 1)
 
 
 def at_least(name: str, value: float, least: float) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.base import Model, SearchStrategy, at_least
@@ -41,8 +41,8 @@ class Beam(SearchStrategy):
     def __call__(
         self,
         model: Model[Any, Any],
-        source: Tensor,
-        source_mask: Tensor,
+        source: np.ndarray,
+        source_mask: np.ndarray,
         *,
         with_attention: bool = False,
         history: History | None = None,
@@ -69,10 +69,11 @@ def best_continuations(step: Step) -> Candidates:
     No hypothesis has more than ``slots`` among them, so the best of each are enough to find them. At the
     first step there is one hypothesis a sentence, and its best continuations fill the beam.
     """
-    per_hypothesis = min(step.slots, step.next_log_prob.size(-1))
-    log_prob, token = step.next_log_prob.topk(per_hypothesis, dim=-1)
-    # [sentences, width, per_hypothesis] -> [sentences, width * per_hypothesis]
-    log_prob, token = (step.log_prob[:, :, None] + log_prob).flatten(1), token.flatten(1)
-    log_prob, best = log_prob.sort(dim=1, descending=True, stable=True)
-    best = best[:, : step.slots]
-    return Candidates(best // per_hypothesis, token.gather(1, best), log_prob[:, : step.slots])
+    token, log_prob = step.likeliest(step.slots)
+    total = step.live.log_prob[:, :, None] + log_prob
+    sentences, _, of_each = total.shape
+    # [sentences, width, of each] -> [sentences, width * of each]
+    total = total.reshape(sentences, -1)
+    best = np.argsort(-total, axis=1, kind="stable")[:, : step.slots]
+    flat = best + np.arange(sentences)[:, None] * total.shape[1]
+    return Candidates(best // of_each, token.ravel()[flat], total.ravel()[flat])

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.base import Model, SearchStrategy
@@ -24,8 +23,8 @@ class Greedy(SearchStrategy):
     def __call__(
         self,
         model: Model[Any, Any],
-        source: Tensor,
-        source_mask: Tensor,
+        source: np.ndarray,
+        source_mask: np.ndarray,
         *,
         with_attention: bool = False,
         history: History | None = None,
@@ -46,5 +45,7 @@ class Greedy(SearchStrategy):
 
 def likeliest(step: Step) -> Candidates:
     """Each hypothesis goes on with its likeliest token."""
-    log_prob, token = step.next_log_prob.max(-1)
-    return Candidates(torch.zeros_like(token), token, step.log_prob + log_prob)
+    token, log_prob = step.likeliest(1)
+    best = log_prob.argmax(-1)[..., None]
+    token, log_prob = (np.take_along_axis(array, best, axis=-1)[..., 0] for array in (token, log_prob))
+    return Candidates(np.zeros_like(token), token, step.live.log_prob + log_prob)

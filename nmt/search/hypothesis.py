@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
 
 
 @dataclass
@@ -11,7 +11,7 @@ class Hypothesis:
 
     ``tokens`` without BOS and EOS; ``log_prob`` the model's log-probability (natural logarithm, summed, the
     end mark's included); ``score`` the log_prob after penalties, which is what hypotheses are ranked by:
-    higher is better. ``attention`` [steps, src_len], on the CPU: steps is len(tokens) + 1, the end mark
+    higher is better. ``attention`` [steps, src_len]: steps is len(tokens) + 1, the end mark
     having its row, and src_len is the sentence's own length, its end mark included; None if not asked for or
     if the model has none. ``finished`` is False if the hypothesis was cut at the maximal length: then it has
     no end mark, neither in log_prob nor in attention.
@@ -20,5 +20,5 @@ class Hypothesis:
     tokens: list[int]
     log_prob: float
     score: float
-    attention: Tensor | None = None
+    attention: np.ndarray | None = None
     finished: bool = True

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import UserError
-from nmt.search.base import Model, SearchStrategy
+from nmt.search.base import Model, SearchStrategy, StepOutput
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History, Kept
 from nmt.search.scoring import coverage_penalty, length_penalty
@@ -17,19 +16,77 @@ from nmt.tokenizer import BOS, EOS, PAD
 
 
 @dataclass
+class Live:
+    """The hypotheses that still grow, and what is known of their sentences."""
+
+    sentences: np.ndarray
+    """[sentences]: the number of each in the batch."""
+    source_mask: np.ndarray
+    minimum: np.ndarray
+    limit: np.ndarray
+    slots: np.ndarray
+    tokens: np.ndarray
+    """[rows]: what the model reads next."""
+    log_prob: np.ndarray
+    """[sentences, width] float64, for its sums not to depend on rounding; -inf where there is no hypothesis."""
+    entry: np.ndarray
+    """[rows]: where the history has the last token."""
+    attention_sum: np.ndarray
+    """[rows, src_len], if there is a coverage penalty; else [rows, 0]."""
+
+    def select(
+        self, sentences: np.ndarray, rows: np.ndarray, tokens: np.ndarray, log_prob: np.ndarray, entry: np.ndarray
+    ) -> "Live":
+        """These sentences [n], with hypotheses [n, width] that continue these rows."""
+        return Live(
+            self.sentences[sentences],
+            self.source_mask[sentences],
+            self.minimum[sentences],
+            self.limit[sentences],
+            self.slots[sentences],
+            tokens.ravel(),
+            log_prob,
+            entry.ravel(),
+            self.attention_sum[rows.ravel()],
+        )
+
+
+@dataclass
 class Step:
-    """What a strategy chooses from."""
+    """What a strategy chooses from: the continuations of the ``live`` hypotheses with token ``number``, counted from 1.
+
+    What may not come next has log-probability -inf. The others' stays as the model gives it.
+    """
 
     number: int
-    """Of the token to be chosen, from 1."""
-    next_log_prob: Tensor
-    """[sentences, width, vocab]: of each token as the next one, -inf if it is forbidden."""
-    log_prob: Tensor
-    """[sentences, width]: of the hypotheses so far, -inf where there is none."""
-    sentences: Tensor
-    """[sentences]: the number of each remaining sentence in the batch."""
-    slots: int
-    """The most hypotheses that any of the sentences may still bring forth."""
+    output: StepOutput[Any]
+    live: Live
+
+    @property
+    def slots(self) -> int:
+        """The most hypotheses that any of the sentences may still bring forth."""
+        return int(self.live.slots.max())
+
+    def likeliest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """At least the ``count`` likeliest of the permitted tokens of each hypothesis, likeliest first, and their
+        log-probabilities, [sentences, width, count or more] each.
+        """
+        # As many more as may not come: PAD, BOS and, at first, EOS.
+        tokens, log_prob = self.output.best(count + 3)
+        forbidden = (tokens == PAD) | (tokens == BOS) | (tokens == EOS) & self._too_short()[:, None]
+        shape = (*self.live.log_prob.shape, -1)
+        return tokens.reshape(shape), np.where(forbidden, -np.inf, log_prob).reshape(shape)
+
+    def log_prob(self) -> np.ndarray:
+        """Of each token as the next one, [sentences, width, vocab]."""
+        log_prob = self.output.log_prob()
+        log_prob[:, [PAD, BOS]] = -np.inf
+        log_prob[self._too_short(), EOS] = -np.inf
+        return log_prob.reshape(*self.live.log_prob.shape, -1)
+
+    def _too_short(self) -> np.ndarray:
+        """Whether each row, which has number - 1 pieces, must not end yet."""
+        return np.repeat(self.live.minimum >= self.number, self.live.log_prob.shape[1])
 
 
 @dataclass
@@ -40,50 +97,17 @@ class Candidates:
     ``log_prob`` then: -inf if it is none.
     """
 
-    place: Tensor
-    token: Tensor
-    log_prob: Tensor
-
-
-@dataclass
-class Live:
-    """The hypotheses that still grow, and what is known of their sentences."""
-
-    sentences: Tensor
-    source_mask: Tensor
-    minimum: Tensor
-    limit: Tensor
-    slots: Tensor
-    tokens: Tensor
-    """[rows]: what the model reads next."""
-    log_prob: Tensor
-    """[sentences, width] float64, for its sums not to depend on rounding."""
-    entry: Tensor
-    """[rows]: where the history has the last token."""
-    attention_sum: Tensor
-    """[rows, src_len], if there is a coverage penalty; else [rows, 0]."""
-
-    def select(self, sentences: Tensor, rows: Tensor, tokens: Tensor, log_prob: Tensor, entry: Tensor) -> "Live":
-        """These sentences [n], with hypotheses [n, width] that continue these rows."""
-        return Live(
-            self.sentences[sentences],
-            self.source_mask[sentences],
-            self.minimum[sentences],
-            self.limit[sentences],
-            self.slots[sentences],
-            tokens.flatten(),
-            log_prob,
-            entry.flatten(),
-            self.attention_sum[rows.flatten()],
-        )
+    place: np.ndarray
+    token: np.ndarray
+    log_prob: np.ndarray
 
 
 def decode(
     strategy: SearchStrategy,
     choose: Callable[[Step], Candidates],
     model: Model[Any, Any],
-    source: Tensor,
-    source_mask: Tensor,
+    source: np.ndarray,
+    source_mask: np.ndarray,
     *,
     width: int,
     slots: int,
@@ -108,83 +132,74 @@ def decode(
     """
     if not len(source):
         return []
-    with torch.inference_mode():
-        memory = model.encode(source, source_mask)
-        state = model.start(memory, width)
-        live = begin(strategy, source_mask, width, slots, coverage=beta > 0)
-        kept = Kept.none(len(source), strategy.n_best, live.log_prob)
-        history = History() if history is None else history
-        for number in count(1):
-            output = model.step(live.tokens, state, memory)
-            if beta > 0:
-                live.attention_sum += required(output.attention)
-            candidates = in_slots(choose(permitted(number, output.logits, live)), live)
-            rows = row_numbers(candidates.place, live.log_prob.size(1))
-            weights = None if output.attention is None or not with_attention else output.attention[rows]
-            growing, score = settle(number, candidates, live, kept, alpha, beta)
-            history.append(candidates.token, live.entry[rows], candidates.log_prob, score, weights)
-            entry = survivors(growing, live, kept, alpha)
-            if not entry.numel():
-                break
-            sentences, rows = entry[:, 0] // growing.size(1), rows.flatten()[entry]
-            state = output.state.select(rows.flatten())
-            memory = memory.select(sentences) if len(sentences) < len(growing) else memory
-            tokens, log_prob = candidates.token.flatten()[entry], growing.flatten()[entry]
-            live = live.select(sentences, rows, tokens, log_prob, entry)
-        history.ends = kept.ends()
-        return kept.hypotheses(history, source_mask)
+    memory = model.encode(source, source_mask)
+    state = model.start(memory, width)
+    live = begin(strategy, source_mask, width, slots, coverage=beta > 0)
+    kept = Kept.none(len(source), strategy.n_best)
+    history = History() if history is None else history
+    for number in count(1):
+        output = model.step(live.tokens, state, memory)
+        if beta > 0:
+            live.attention_sum += required(output.attention)
+        candidates = in_slots(choose(Step(number, output, live)), live)
+        rows = row_numbers(candidates.place, live.log_prob.shape[1])
+        attention = output.attention if with_attention else None
+        growing, score = settle(number, candidates, live, kept, alpha, beta)
+        history.append(
+            candidates.token, live.entry[rows], candidates.log_prob, score, None if attention is None else attention[rows]
+        )
+        entry = survivors(growing, live, kept, alpha)
+        if not len(entry):
+            break
+        sentences, rows = entry[:, 0] // growing.shape[1], rows.ravel()[entry]
+        state = output.state.select(rows.ravel())
+        memory = memory.select(sentences) if len(sentences) < len(growing) else memory
+        tokens, log_prob = candidates.token.ravel()[entry], growing.ravel()[entry]
+        live = live.select(sentences, rows, tokens, log_prob, entry)
+    history.ends = kept.ends()
+    return kept.hypotheses(history, source_mask)
 
 
-def begin(strategy: SearchStrategy, source_mask: Tensor, width: int, slots: int, coverage: bool) -> Live:
+def begin(strategy: SearchStrategy, source_mask: np.ndarray, width: int, slots: int, coverage: bool) -> Live:
     """The hypotheses before the first step: ``width`` a sentence, all empty."""
     sentences, src_len = source_mask.shape
     minimum, limit = strategy.length_bounds(source_mask)
-    rows = torch.zeros(sentences * width, dtype=torch.long, device=source_mask.device)
+    rows = np.zeros(sentences * width, dtype=np.int64)
     return Live(
-        sentences=torch.arange(sentences, device=source_mask.device),
+        sentences=np.arange(sentences),
         source_mask=source_mask,
         minimum=minimum,
         limit=limit,
-        slots=torch.full_like(limit, slots),
+        slots=np.full_like(limit, slots),
         tokens=rows + BOS,
-        log_prob=torch.zeros(sentences, width, dtype=torch.float64, device=source_mask.device),
+        log_prob=np.zeros((sentences, width)),
         entry=rows,
-        attention_sum=torch.zeros(len(rows), src_len if coverage else 0, device=source_mask.device),
+        attention_sum=np.zeros((len(rows), src_len if coverage else 0), dtype=np.float32),
     )
 
 
-def permitted(number: int, logits: Tensor, live: Live) -> Step:
-    """What may come next. The probability of what may not is lost: log_prob is what the model gives."""
-    # Of the whole vocabulary: on a CPU that costs less than PyTorch's logsumexp.
-    log_prob = logits.log_softmax(-1)
-    log_prob[:, [PAD, BOS]] = -torch.inf
-    # [rows, vocab] -> [sentences, width, vocab]
-    log_prob = log_prob.view(*live.log_prob.shape, -1)
-    # There are number - 1 pieces: too few for some to end.
-    log_prob[:, :, EOS].masked_fill_((live.minimum >= number)[:, None], -torch.inf)
-    return Step(number, log_prob, live.log_prob, live.sentences, int(live.slots.max()))
-
-
-def required(attention: Tensor | None) -> Tensor:
+def required(attention: np.ndarray | None) -> np.ndarray:
     """The attention that the coverage penalty needs."""
     if attention is None:
         raise UserError("`coverage_penalty` must be 0 for a model without attention, but is above 0 instead")
     return attention
 
 
-def row_numbers(place: Tensor, width: int) -> Tensor:
+def row_numbers(place: np.ndarray, width: int) -> np.ndarray:
     """The row that holds the hypothesis at ``place`` [sentences, candidates] of its sentence."""
-    return place + torch.arange(len(place), device=place.device)[:, None] * width
+    rows: np.ndarray = place + np.arange(len(place))[:, None] * width
+    return rows
 
 
 def in_slots(candidates: Candidates, live: Live) -> Candidates:
     """Only the candidates for which their sentence has a slot."""
-    log_prob = candidates.log_prob
-    in_slot = torch.arange(log_prob.size(1), device=log_prob.device) < live.slots[:, None]
-    return Candidates(candidates.place, candidates.token, log_prob.masked_fill(~in_slot, -torch.inf))
+    in_slot = np.arange(candidates.log_prob.shape[1]) < live.slots[:, None]
+    return Candidates(candidates.place, candidates.token, np.where(in_slot, candidates.log_prob, -np.inf))
 
 
-def settle(number: int, candidates: Candidates, live: Live, kept: Kept, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
+def settle(
+    number: int, candidates: Candidates, live: Live, kept: Kept, alpha: float, beta: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Offers the candidates that ended, and takes their slots away.
 
     Returns, [sentences, candidates] each, the log_prob of those that go on and the score of those that ended;
@@ -192,31 +207,32 @@ def settle(number: int, candidates: Candidates, live: Live, kept: Kept, alpha: f
     """
     log_prob = candidates.log_prob
     finished = candidates.token == EOS
-    ended = (log_prob > -torch.inf) & (finished | (live.limit == number)[:, None])
-    score = torch.full_like(log_prob, -torch.inf)
-    if ended.any():
-        live.slots -= ended.sum(1)
-        score = log_prob / length_penalty(number, alpha)
-        if beta > 0:
-            # [rows, src_len] -> [sentences, width, src_len]
-            attention_sum = live.attention_sum.view(*live.log_prob.shape, -1)
-            penalty = coverage_penalty(attention_sum, live.source_mask[:, None], beta)
-            score += penalty.gather(1, candidates.place)
-        score = score.masked_fill(~ended, -torch.inf)
-        kept.offer(live.sentences, number, score, log_prob, finished)
-    return log_prob.masked_fill(ended, -torch.inf), score
+    ended = (log_prob > -np.inf) & (finished | (live.limit == number)[:, None])
+    score = np.full_like(log_prob, -np.inf)
+    if not ended.any():
+        return log_prob, score
+    live.slots -= ended.sum(1)
+    score[ended] = log_prob[ended] / length_penalty(number, alpha)
+    if beta > 0:
+        # [rows, src_len] -> [sentences, width, src_len]
+        attention_sum = live.attention_sum.reshape(*live.log_prob.shape, -1)
+        penalty = coverage_penalty(attention_sum, live.source_mask[:, None], beta)
+        score += np.take_along_axis(penalty, candidates.place, axis=1)
+    kept.offer(live.sentences, number, score, log_prob, finished)
+    return np.where(ended, -np.inf, log_prob), score
 
 
-def survivors(growing: Tensor, live: Live, kept: Kept, alpha: float) -> Tensor:
+def survivors(growing: np.ndarray, live: Live, kept: Kept, alpha: float) -> np.ndarray:
     """What goes on: the remaining sentences' candidates, as entries [remaining, new width] of the last table.
 
     The order stays, but a sentence with fewer than ``width`` has its free places last.
     """
-    bound = growing.amax(1) / length_penalty(live.limit.double(), alpha)
-    going = (bound > kept.worst(live.sentences)).nonzero().squeeze(1)
+    bound = growing.max(axis=1) / length_penalty(live.limit.astype(float), alpha)
+    going = np.flatnonzero(bound > kept.worst(live.sentences))
     if not len(going):
         return going
-    alive = growing[going] > -torch.inf
-    order = alive.byte().sort(dim=1, descending=True, stable=True).indices
-    width = int(alive.sum(1).max())
-    return order[:, :width] + going[:, None] * growing.size(1)
+    gone = growing[going] == -np.inf
+    order = np.argsort(gone, axis=1, kind="stable")
+    width = growing.shape[1] - int(gone.sum(axis=1).min())
+    entries: np.ndarray = order[:, :width] + going[:, None] * growing.shape[1]
+    return entries

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.hypothesis import Hypothesis
@@ -22,23 +21,25 @@ class History:
     ``ends`` has, once the search is done, for each sentence where its hypotheses end, best first: (table, entry).
     """
 
-    tokens: list[Tensor] = field(default_factory=list)
-    parents: list[Tensor] = field(default_factory=list)
-    log_prob: list[Tensor] = field(default_factory=list)
-    score: list[Tensor] = field(default_factory=list)
-    attention: list[Tensor] = field(default_factory=list)
+    tokens: list[np.ndarray] = field(default_factory=list)
+    parents: list[np.ndarray] = field(default_factory=list)
+    log_prob: list[np.ndarray] = field(default_factory=list)
+    score: list[np.ndarray] = field(default_factory=list)
+    attention: list[np.ndarray] = field(default_factory=list)
     ends: list[list[tuple[int, int]]] = field(default_factory=list)
 
-    def append(self, tokens: Tensor, parents: Tensor, log_prob: Tensor, score: Tensor, attention: Tensor | None) -> None:
+    def append(
+        self, tokens: np.ndarray, parents: np.ndarray, log_prob: np.ndarray, score: np.ndarray, attention: np.ndarray | None
+    ) -> None:
         """[sentences, candidates] each, ``attention`` [sentences, candidates, src_len]."""
-        self.tokens.append(tokens.flatten())
-        self.parents.append(parents.flatten())
-        self.log_prob.append(log_prob.flatten())
-        self.score.append(score.flatten())
+        self.tokens.append(tokens.ravel())
+        self.parents.append(parents.ravel())
+        self.log_prob.append(log_prob.ravel())
+        self.score.append(score.ravel())
         if attention is not None:
-            self.attention.append(attention.flatten(0, 1))
+            self.attention.append(attention.reshape(-1, attention.shape[-1]))
 
-    def trace(self, end: Tensor, entry: Tensor) -> tuple[Tensor, Tensor | None]:
+    def trace(self, end: np.ndarray, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """The hypotheses whose last token is ``entry`` [n] of table ``end`` [n] (tables count from 1).
 
         Returns tokens [n, tables], PAD after the last, and attention [n, tables, src_len] if it was kept.
@@ -46,14 +47,13 @@ class History:
         tokens, attention = [], []
         for table in range(len(self.tokens), 0, -1):
             written = end >= table
-            here = torch.where(written, entry, 0)
-            tokens.append(torch.where(written, self.tokens[table - 1][here], PAD))
+            here = np.where(written, entry, 0)
+            tokens.append(np.where(written, self.tokens[table - 1][here], PAD))
             if self.attention:
                 attention.append(self.attention[table - 1][here])
-            entry = torch.where(written, self.parents[table - 1][here], entry)
+            entry = np.where(written, self.parents[table - 1][here], entry)
         # [tables of (n)] -> [n, tables], first token first
-        backwards = torch.stack(tokens, dim=1)
-        return backwards.flip(1), torch.stack(attention, dim=1).flip(1) if attention else None
+        return np.stack(tokens[::-1], axis=1), np.stack(attention[::-1], axis=1) if attention else None
 
 
 @dataclass
@@ -63,47 +63,47 @@ class Kept:
     A hypothesis ends with ``entry`` of table ``end``; a free place has end 0 and scores -inf.
     """
 
-    score: Tensor
-    log_prob: Tensor
-    end: Tensor
-    entry: Tensor
-    finished: Tensor
+    score: np.ndarray
+    log_prob: np.ndarray
+    end: np.ndarray
+    entry: np.ndarray
+    finished: np.ndarray
 
     @classmethod
-    def none(cls, sentences: int, n_best: int, like: Tensor) -> "Kept":
-        """No hypotheses yet; scores have the type and device of ``like``."""
-        worst = like.new_full((sentences, n_best), -torch.inf)
-        zero = torch.zeros_like(worst, dtype=torch.long)
-        return cls(worst, worst.clone(), zero, zero.clone(), zero.bool())
+    def none(cls, sentences: int, n_best: int) -> "Kept":
+        """No hypotheses yet."""
+        worst = np.full((sentences, n_best), -np.inf)
+        zero = np.zeros_like(worst, dtype=np.int64)
+        return cls(worst, worst.copy(), zero, zero.copy(), zero.astype(bool))
 
-    def offer(self, sentences: Tensor, step: int, score: Tensor, log_prob: Tensor, finished: Tensor) -> None:
+    def offer(self, sentences: np.ndarray, step: int, score: np.ndarray, log_prob: np.ndarray, finished: np.ndarray) -> None:
         """Takes over what is better than the kept: candidates of one step, [len(sentences), candidates] each.
 
         A candidate that scores -inf is none. Of equal scores the earlier is the better.
         """
-        places = torch.arange(score.numel(), device=score.device).view_as(score)
-        new = Kept(score, log_prob, torch.full_like(places, step), places, finished)
-        merged_score = torch.cat([self.score[sentences], score], dim=1)
-        best = merged_score.sort(dim=1, descending=True, stable=True).indices[:, : self.score.size(1)]
-        for kept, offered in zip(self._tensors(), new._tensors(), strict=True):
-            kept[sentences] = torch.cat([kept[sentences], offered], dim=1).gather(1, best)
+        places = np.arange(score.size).reshape(score.shape)
+        new = Kept(score, log_prob, np.full_like(places, step), places, finished)
+        merged_score = np.concatenate([self.score[sentences], score], axis=1)
+        best = np.argsort(-merged_score, axis=1, kind="stable")[:, : self.score.shape[1]]
+        for kept, offered in zip(self._arrays(), new._arrays(), strict=True):
+            kept[sentences] = np.take_along_axis(np.concatenate([kept[sentences], offered], axis=1), best, axis=1)
 
-    def worst(self, sentences: Tensor) -> Tensor:
+    def worst(self, sentences: np.ndarray) -> np.ndarray:
         """The score to beat, [len(sentences)]; -inf while there are free places."""
-        return self.score[sentences, -1]
+        worst: np.ndarray = self.score[sentences, -1]
+        return worst
 
     def ends(self) -> list[list[tuple[int, int]]]:
         """Of each sentence the (table, entry) of its hypotheses, best first."""
         rows = zip(self.end.tolist(), self.entry.tolist(), strict=True)
         return [[place for place in zip(*row, strict=True) if place[0]] for row in rows]
 
-    def hypotheses(self, history: History, source_mask: Tensor) -> list[list[Hypothesis]]:
+    def hypotheses(self, history: History, source_mask: np.ndarray) -> list[list[Hypothesis]]:
         """Reads the kept hypotheses out: outer list by sentence, inner list best first."""
-        tokens, attention = history.trace(self.end.flatten(), self.entry.flatten())
-        attention = None if attention is None else attention.cpu()
-        n_best, source_mask = self.score.size(1), source_mask.cpu()
-        rows = zip(*(tensor.flatten().tolist() for tensor in self._tensors()), tokens.tolist(), strict=True)
-        result: list[list[Hypothesis]] = [[] for _ in range(self.score.size(0))]
+        tokens, attention = history.trace(self.end.ravel(), self.entry.ravel())
+        n_best = self.score.shape[1]
+        rows = zip(*(array.ravel().tolist() for array in self._arrays()), tokens.tolist(), strict=True)
+        result: list[list[Hypothesis]] = [[] for _ in self.score]
         for place, (score, log_prob, end, _, finished, written) in enumerate(rows):
             if end:
                 sentence = place // n_best
@@ -117,5 +117,5 @@ class Kept:
             )
         return result
 
-    def _tensors(self) -> tuple[Tensor, ...]:
+    def _arrays(self) -> tuple[np.ndarray, ...]:
         return self.score, self.log_prob, self.end, self.entry, self.finished

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.base import Model, SearchStrategy, at_least
@@ -25,7 +24,7 @@ class Sampling(SearchStrategy):
     The score is the log_prob, and that is the model's own: these settings don't enter it.
 
     Reproducible: what is drawn depends on ``seed``, the source sentence and ``n_best`` only, not on the other
-    sentences of the batch, on earlier calls or on torch's global generator. (A batch of another shape may
+    sentences of the batch, on earlier calls or on NumPy's global generator. (A batch of another shape may
     round a probability differently, and so, once in a great while, flip a draw that lies on the edge.) The
     same sentence twice gives the same translations.
     """
@@ -46,18 +45,17 @@ class Sampling(SearchStrategy):
     def __call__(
         self,
         model: Model[Any, Any],
-        source: Tensor,
-        source_mask: Tensor,
+        source: np.ndarray,
+        source_mask: np.ndarray,
         *,
         with_attention: bool = False,
         history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """See ``SearchStrategy``."""
         steps = int(self.length_bounds(source_mask)[1].max()) if len(source) else 0
-        draws = self.uniforms(source, source_mask, steps)
         return decode(
             self,
-            partial(self.draw, draws),
+            partial(self.draw, self.uniforms(source, source_mask, steps)),
             model,
             source,
             source_mask,
@@ -67,35 +65,40 @@ class Sampling(SearchStrategy):
             history=history,
         )
 
-    def uniforms(self, source: Tensor, source_mask: Tensor, steps: int) -> Tensor:
-        """Random numbers in [0, 1), [steps, sentences, n_best] float64: each sentence has its own generator."""
-        draws = torch.empty(steps, len(source), self.n_best, dtype=torch.float64)
-        for sentence, (tokens, mask) in enumerate(zip(source.cpu(), source_mask.cpu(), strict=True)):
+    def uniforms(self, source: np.ndarray, source_mask: np.ndarray, steps: int) -> np.ndarray:
+        """Random numbers in [0, 1), [steps, sentences, n_best]: each sentence has its own generator."""
+        draws = np.empty((steps, len(source), self.n_best))
+        for sentence, (tokens, mask) in enumerate(zip(source, source_mask, strict=True)):
             digest = hashlib.sha256(repr((self.seed, tokens[mask].tolist())).encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
             # Drawn one after the other, so that more steps for the batch's longest sentence change no draw.
-            draws[:, sentence] = torch.rand(steps, self.n_best, dtype=torch.float64, generator=generator)
-        return draws.to(source.device)
+            draws[:, sentence] = np.random.default_rng(int.from_bytes(digest, "big")).random((steps, self.n_best))
+        return draws
 
-    def draw(self, draws: Tensor, step: Step) -> Candidates:
+    def draw(self, draws: np.ndarray, step: Step) -> Candidates:
         """Each hypothesis goes on with a token drawn by inverting the distribution's cumulative sum."""
-        log_prob, tokens = self.shortlist(step.next_log_prob)
-        probability = (log_prob.double() / self.temperature).softmax(-1)
+        tokens, log_prob = self.shortlist(step)
+        sharpened = log_prob.astype(np.float64) / self.temperature
+        probability = np.exp(sharpened - sharpened.max(-1, keepdims=True))
+        probability /= probability.sum(-1, keepdims=True)
         # A piece is in the nucleus if the likelier ones have not filled it yet.
         likelier = probability.cumsum(-1) - probability
-        up_to = probability.masked_fill(likelier >= self.top_p, 0.0).cumsum(-1)
-        uniform = draws[step.number - 1, step.sentences, : log_prob.size(1), None]
-        drawn = torch.searchsorted(up_to, uniform * up_to[..., -1:], right=True)
+        up_to = np.where(likelier < self.top_p, probability, 0.0).cumsum(-1)
+        uniform = draws[step.number - 1, step.live.sentences, : log_prob.shape[1], None]
         # Rounding may put the threshold beyond all: then it is the last.
-        drawn = drawn.clamp(max=log_prob.size(-1) - 1)
-        token = tokens.gather(-1, drawn)
-        place = torch.arange(log_prob.size(1), device=token.device).expand(log_prob.shape[:2])
-        return Candidates(place, token.squeeze(-1), step.log_prob + log_prob.gather(-1, drawn).squeeze(-1))
+        drawn = np.minimum((up_to <= uniform * up_to[..., -1:]).sum(-1, keepdims=True), log_prob.shape[-1] - 1)
+        token, log_prob = (np.take_along_axis(array, drawn, axis=-1)[..., 0] for array in (tokens, log_prob))
+        place = np.broadcast_to(np.arange(token.shape[1]), token.shape)
+        return Candidates(place, token, step.live.log_prob + log_prob)
 
-    def shortlist(self, log_prob: Tensor) -> tuple[Tensor, Tensor]:
-        """The log-probabilities to draw from and their tokens, likeliest first where the order matters."""
+    def shortlist(self, step: Step) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens to draw from and their log-probabilities, likeliest first where the order matters."""
         if self.top_k:
-            return log_prob.topk(min(self.top_k, log_prob.size(-1)), dim=-1)
-        if self.top_p < 1:
-            return log_prob.sort(dim=-1, descending=True, stable=True)
-        return log_prob, torch.arange(log_prob.size(-1), device=log_prob.device).expand(log_prob.shape)
+            tokens, log_prob = step.likeliest(self.top_k)
+            order = np.argsort(-log_prob, axis=-1, kind="stable")[..., : self.top_k]  # what may not come stands last
+        else:
+            log_prob = step.log_prob()
+            tokens = np.broadcast_to(np.arange(log_prob.shape[-1]), log_prob.shape)
+            if self.top_p == 1:
+                return tokens, log_prob
+            order = np.argsort(-log_prob, axis=-1, kind="stable")
+        return np.take_along_axis(tokens, order, axis=-1), np.take_along_axis(log_prob, order, axis=-1)

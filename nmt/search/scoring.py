@@ -6,10 +6,9 @@ score(Y, X) = log P(Y | X) / length_penalty(|Y|) + coverage_penalty(attention)
 
 from typing import TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
-Length = TypeVar("Length", float, Tensor)
+Length = TypeVar("Length", float, np.ndarray)
 
 # An attention sum of 0 has no logarithm; this one is far below any that matters and keeps scores finite.
 SMALLEST_COVERAGE = 1e-10
@@ -25,12 +24,13 @@ def length_penalty(length: Length, alpha: float) -> Length:
     return penalty
 
 
-def coverage_penalty(attention_sum: Tensor, source_mask: Tensor, beta: float) -> Tensor:
+def coverage_penalty(attention_sum: np.ndarray, source_mask: np.ndarray, beta: float) -> np.ndarray:
     """GNMT (Wu et al. 2016): beta * sum over source positions of log(min(attention received, 1)).
 
     ``attention_sum`` [..., src_len] is the attention that each source position got over all target steps,
     ``source_mask`` (broadcast against it) is True at real tokens. Returns [...]: never above 0, and 0 if
     every position got 1 or more.
     """
-    logs = attention_sum.clamp(min=SMALLEST_COVERAGE, max=1.0).log()
-    return beta * torch.where(source_mask, logs, 0.0).sum(-1)
+    logs = np.log(attention_sum.clip(SMALLEST_COVERAGE, 1.0))
+    penalty: np.ndarray = beta * np.where(source_mask, logs, 0.0).sum(-1)
+    return penalty

@@ -28,7 +28,7 @@ from safetensors.torch import save as dump_tensors
 
 from nmt.atomic import atomic_directory
 from nmt.errors import UserError
-from nmt.model_directory import dump_weights, load_weights
+from nmt.models.weights import dump_weights, load_weights
 from nmt.plain_data import read_bytes, read_json, read_settings, write_json
 from nmt.training.processes import Processes
 from nmt.training.randomness import random_state, restore_random_state

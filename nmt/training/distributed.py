@@ -20,9 +20,9 @@ from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from nmt.errors import UserError
+from nmt.models.torch_model import resolve_device
 from nmt.training.processes import Processes
 from nmt.training.randomness import seed_generators
-from nmt.translator import resolve_device
 
 _STEP = timedelta(minutes=10)  # for the slowest process to come to the end of a step
 _PREPARATION = timedelta(days=2)  # for the leader to tokenise a large corpus; a process that ends is noticed at once

@@ -7,6 +7,7 @@ from pathlib import Path
 import nmt
 from nmt.evaluation import Scores, score
 from nmt.model_directory import EVALUATION, SEARCH, read_search, save_model_directory
+from nmt.models.torch_model import TorchModel
 from nmt.plain_data import read_json
 from nmt.training.card import Facts, write_card
 from nmt.training.corpus import Corpus
@@ -26,7 +27,7 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
     run_dir, reporter = Path(job.run_dir), trainer.reporter
     steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
     best_step = trainer.checkpoints.restore_best()
-    translator = Translator(trainer.model, corpus.tokenizers, job.search, trainer.device, job.max_source_length)
+    translator = Translator(TorchModel(trainer.model, trainer.device), corpus.tokenizers, job.search, job.max_source_length)
     translations = translate(translator, corpus.validation.sources(), trainer.processes)
     references = corpus.validation.targets()
     scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)

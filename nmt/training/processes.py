@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nmt.translator import resolve_device
+from nmt.models.torch_model import resolve_device
 
 T = TypeVar("T")
 R = TypeVar("R")

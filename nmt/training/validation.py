@@ -12,6 +12,7 @@ from torch import Tensor
 from nmt.data.batch import Batch
 from nmt.evaluation import bleu
 from nmt.models.seq2seq import Seq2Seq
+from nmt.models.torch_model import TorchModel
 from nmt.search import SearchStrategy
 from nmt.tokenizer import TokenizerPair
 from nmt.training.loss import perplexity, projected_cross_entropy
@@ -41,7 +42,7 @@ class Validator:
         """loss (nats a token, without smoothing), perplexity, BLEU and the seconds it took; and the translations."""
         began = time.monotonic()
         loss = self.loss(model)
-        translator = Translator(model, self.tokenizers, self.search, self.device, self.max_source_length)
+        translator = Translator(TorchModel(model, self.device), self.tokenizers, self.search, self.max_source_length)
         translations = translate(translator, self.sources, self.processes)
         score = bleu(translations, self.references, tokenize=self.tokenize, target_language=self.target_language).score
         values = {"loss": loss, "perplexity": perplexity(loss), "bleu": score, "seconds": time.monotonic() - began}

@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 
 from nmt.model_directory import load_model_directory
-from nmt.models.attention import AttentionKind
-from nmt.models.config import ModelConfig
+from nmt.models.config import AttentionKind, ModelConfig
 from nmt.models.seq2seq import Seq2Seq
 
 # The parts of the network, by the beginnings of their parameters' names, and how often each multiplies a vector.

@@ -14,9 +14,9 @@ import sentencepiece
 import torch
 from numpy.typing import NDArray
 
-from nmt.data.batch import Batch, collate, pad
+from nmt.data.batch import Batch, collate
 from nmt.data.batching import Cursor, TrainingBatches, bucket
-from nmt.data.sequences import Sequences
+from nmt.data.sequences import Sequences, pad
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
 from nmt.tokenizer import BOS, EOS, PAD, Tokenizer, TokenizerConfig, TokenizerPair, train_tokenizers

@@ -3,13 +3,9 @@
 import pytest
 import torch
 
-from nmt.models.attention import AttentionKind
-from nmt.models.bridge import BridgeKind
-from nmt.models.config import Architecture, ModelConfig
-from nmt.models.decoder import Wiring
-from nmt.models.encoder import Direction
-from nmt.models.recurrent import Cell
+from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
 from nmt.models.seq2seq import build
+from nmt.models.torch_model import TorchModel
 from nmt.search import Beam
 from nmt.tokenizer import EOS, TokenizerConfig, TokenizerPair, train_tokenizers
 from nmt.translator import Translator
@@ -53,7 +49,8 @@ class Make:
         with torch.no_grad():
             model.output.weight *= 8
             model.output.bias[EOS] += 3
-        return Translator(model, self.tokenizers, Beam(beam_size=4, n_best=3, max_length_ratio=0.5, max_length_offset=6))
+        search = Beam(beam_size=4, n_best=3, max_length_ratio=0.5, max_length_offset=6)
+        return Translator(TorchModel(model), self.tokenizers, search)
 
 
 @pytest.fixture(scope="session")

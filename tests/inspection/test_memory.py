@@ -10,10 +10,9 @@ from torch import Tensor
 from nmt.errors import UserError
 from nmt.inspection.memory import jacobian_norms, memory_curve, probes
 from nmt.models.cells import SimpleLayer, build_layer
-from nmt.models.config import Architecture
-from nmt.models.encoder import Direction
+from nmt.models.config import Architecture, Cell, Direction
 from nmt.models.gru import GRULayer
-from nmt.models.recurrent import Cell, RecurrentLayer
+from nmt.models.recurrent import RecurrentLayer
 from nmt.tokenizer import EOS
 from nmt.translator import Translator
 
@@ -81,7 +80,7 @@ def test_probes_measure_norms() -> None:
 
 
 def test_the_curve_is_the_mean_of_the_sentences(make: Callable[..., Translator]) -> None:
-    model = make().model
+    model = make().model.network
     sources = [[5, 6, 7], [8], [9, 10, 11, 12, 13]]
     curve = memory_curve(model, sources)
     alone = [memory_curve(model, [source]) for source in sources]
@@ -97,7 +96,7 @@ def test_the_curve_is_the_mean_of_the_sentences(make: Callable[..., Translator])
 
 
 def test_a_backward_encoder_remembers_from_the_right(make: Callable[..., Translator]) -> None:
-    model = make(direction=Direction.backwards, encoder_hidden_size=8).model
+    model = make(direction=Direction.backwards, encoder_hidden_size=8).model.network
     layer = model.encoder.recurrent_layers()[0]["backwards"]
     source = [5, 6, 7, 8]
     with torch.no_grad():
@@ -109,6 +108,6 @@ def test_a_backward_encoder_remembers_from_the_right(make: Callable[..., Transla
 
 def test_mistakes(make: Callable[..., Translator]) -> None:
     with pytest.raises(UserError, match="there must be at least one sentence to measure memory on, but there is none"):
-        memory_curve(make().model, [])
+        memory_curve(make().model.network, [])
     with pytest.raises(UserError, match="must have a recurrent encoder .*, but is a Transformer instead"):
-        memory_curve(make(architecture=Architecture.transformer).model, [[5]])
+        memory_curve(make(architecture=Architecture.transformer).model.network, [[5]])

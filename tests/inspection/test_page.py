@@ -17,7 +17,7 @@ from nmt.inspection.memory_page import Measured, memory_page
 from nmt.inspection.page import inspection_page
 from nmt.inspection.result import Inspection
 from nmt.inspection.tree import Node
-from nmt.models.recurrent import Cell
+from nmt.models.config import Cell
 from nmt.translation import TranslatedHypothesis
 from nmt.translator import Translator
 

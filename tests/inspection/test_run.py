@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nmt.errors import UserError
 from nmt.inspection.trace import watching
-from nmt.models.recurrent import Cell
+from nmt.models.config import Cell
 from nmt.search import Beam, Greedy, Sampling, SearchStrategy
 from nmt.tokenizer import BOS, EOS
 from nmt.translator import Translator
@@ -23,7 +23,7 @@ def close(one: Tensor, other: Tensor) -> None:
 
 
 def test_explicit_states_are_the_kernels_outputs(system: Translator) -> None:
-    model = system.model
+    model = system.model.network
     source = torch.tensor([[5, 9, 14, 300, 7, EOS]])
     layers = [layer for by_direction in model.encoder.recurrent_layers() for layer in by_direction.values()]
     with torch.no_grad(), watching([*layers, *model.decoder.recurrent_layers()]) as watches:
@@ -36,7 +36,7 @@ def test_explicit_states_are_the_kernels_outputs(system: Translator) -> None:
 
 def test_shapes_names_and_ranges(system: Translator) -> None:
     found = system.inspect(TEXT)
-    encoder, decoder = system.model.encoder.recurrent_layers(), system.model.decoder.recurrent_layers()
+    encoder, decoder = system.model.network.encoder.recurrent_layers(), system.model.network.decoder.recurrent_layers()
     src_len, tgt_len = len(found.source_pieces), len(found.target_pieces)
     assert found.source_pieces[-1] == "</s>"
     assert found.directions == (list(encoder[0]) if encoder else [])
@@ -83,7 +83,7 @@ def test_probabilities_and_attention_are_the_searchs(search: SearchStrategy, sys
         assert found.attention is None
     else:
         assert found.attention is not None
-        close(found.attention, best.attention)
+        close(found.attention, torch.from_numpy(best.attention))
     (translation,) = system.translate([TEXT], search=search)
     assert [one.text for one in found.hypotheses] == [one.text for one in translation.hypotheses]
 
@@ -91,10 +91,10 @@ def test_probabilities_and_attention_are_the_searchs(search: SearchStrategy, sys
 def test_inspecting_amid_training_is_without_dropout_and_leaves_the_model_training(make: Callable[..., Translator]) -> None:
     translator = make()
     expected = translator.inspect(TEXT)
-    translator.model.train()
+    translator.model.network.train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = translator.inspect(TEXT)
-    assert translator.model.training
+    assert translator.model.network.training
     assert torch.equal(found.decoder_states, expected.decoder_states) and found.tree == expected.tree
     assert not found.decoder_states.requires_grad
     found.decoder_states.requires_grad_()  # an ordinary tensor

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from nmt.models.cells import LSTMLayer, SimpleLayer, build_layer
-from nmt.models.encoder import DirectedLayer, Direction
+from nmt.models.config import Cell, Direction
+from nmt.models.encoder import DirectedLayer
 from nmt.models.gru import ChoLayer, GRUEquations, GRULayer
 from nmt.models.gru_loop import gru_reset_after, gru_reset_before
-from nmt.models.recurrent import Cell, RecurrentLayer, reverse, weights_of
+from nmt.models.recurrent import RecurrentLayer, reverse, weights_of
 
 INPUT, HIDDEN, BATCH, LENGTH = 5, 7, 3, 4
 GATES = {Cell.gru: 3, Cell.gru_cho: 3, Cell.lstm: 4, Cell.rnn: 1}

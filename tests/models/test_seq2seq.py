@@ -6,13 +6,8 @@ from torch import nn
 
 from nmt.data.batch import collate
 from nmt.errors import UserError
-from nmt.models.attention import AttentionKind
-from nmt.models.bridge import BridgeKind
-from nmt.models.config import Architecture, ModelConfig
-from nmt.models.decoder import Wiring
+from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
 from nmt.models.dropout import Dropout
-from nmt.models.encoder import Direction
-from nmt.models.recurrent import Cell
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.transformer import TransformerDecoderLayer
 from nmt.tokenizer import EOS

@@ -11,8 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import torch
-from torch import Tensor
+import numpy as np
 
 PAD, BOS, EOS = 0, 1, 2
 PIECES = (3, 4, 5)
@@ -50,7 +49,7 @@ class ScriptedMemory:
     sources: list[Tokens]
     padded_length: int
 
-    def select(self, sentences: Tensor) -> "ScriptedMemory":
+    def select(self, sentences: np.ndarray) -> "ScriptedMemory":
         return ScriptedMemory([self.sources[sentence] for sentence in sentences.tolist()], self.padded_length)
 
 
@@ -58,15 +57,24 @@ class ScriptedMemory:
 class ScriptedState:
     prefixes: list[Tokens]
 
-    def select(self, rows: Tensor) -> "ScriptedState":
+    def select(self, rows: np.ndarray) -> "ScriptedState":
         return ScriptedState([self.prefixes[row] for row in rows.tolist()])
 
 
 @dataclass
 class ScriptedOutput:
-    logits: Tensor
+    logits: np.ndarray
     state: ScriptedState
-    attention: Tensor | None
+    attention: np.ndarray | None
+
+    def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        tokens = np.argsort(-self.logits, axis=1, kind="stable")[:, :count]
+        return tokens, np.take_along_axis(self.log_prob(), tokens, axis=1)
+
+    def log_prob(self) -> np.ndarray:
+        shifted = self.logits - self.logits.max(axis=1, keepdims=True)
+        log_prob: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return log_prob
 
 
 @dataclass
@@ -80,14 +88,14 @@ class ScriptedDecoder:
     with_attention: bool = True
     rows: list[int] = field(default_factory=list)
 
-    def encode(self, source: Tensor, source_mask: Tensor) -> ScriptedMemory:
+    def encode(self, source: np.ndarray, source_mask: np.ndarray) -> ScriptedMemory:
         sources = [tuple(row[mask].tolist()) for row, mask in zip(source, source_mask, strict=True)]
-        return ScriptedMemory(sources, source.size(1))
+        return ScriptedMemory(sources, source.shape[1])
 
     def start(self, memory: ScriptedMemory, width: int) -> ScriptedState:
         return ScriptedState([()] * (len(memory.sources) * width))
 
-    def step(self, tokens: Tensor, state: ScriptedState, memory: ScriptedMemory) -> ScriptedOutput:
+    def step(self, tokens: np.ndarray, state: ScriptedState, memory: ScriptedMemory) -> ScriptedOutput:
         width, rest = divmod(len(tokens), len(memory.sources))
         assert rest == 0 and len(tokens) == len(state.prefixes)
         self.rows.append(len(tokens))
@@ -99,8 +107,9 @@ class ScriptedDecoder:
             log_probs, weights = self.table(source, prefix[1:])
             logits.append(log_probs)
             attention.append(weights + [0.0] * (memory.padded_length - len(source)))
-        weights_or_none = torch.tensor(attention) if self.with_attention else None
-        return ScriptedOutput(torch.tensor(logits) + self.shift, ScriptedState(prefixes), weights_or_none)
+        weights_or_none = np.array(attention, dtype=np.float32) if self.with_attention else None
+        shifted = np.array(logits, dtype=np.float32) + np.float32(self.shift)
+        return ScriptedOutput(shifted, ScriptedState(prefixes), weights_or_none)
 
 
 @dataclass
@@ -154,9 +163,9 @@ class Truth:
         return Scored(list(tokens), log_prob, score, attention, finished)
 
 
-def batch(sources: list[Tokens]) -> tuple[Tensor, Tensor]:
+def batch(sources: list[Tokens]) -> tuple[np.ndarray, np.ndarray]:
     """Pads the sources: ids [sentences, src_len] and the mask that is True at tokens."""
-    ids = torch.full((len(sources), max(map(len, sources), default=0)), PAD)
+    ids = np.full((len(sources), max(map(len, sources), default=0)), PAD, dtype=np.int64)
     for row, source in zip(ids, sources, strict=True):
-        row[: len(source)] = torch.tensor(source)
-    return ids, torch.arange(ids.size(1)) < torch.tensor([len(source) for source in sources])[:, None]
+        row[: len(source)] = source
+    return ids, np.arange(ids.shape[1]) < np.array([len(source) for source in sources], dtype=np.int64)[:, None]

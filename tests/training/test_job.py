@@ -21,11 +21,7 @@ from nmt.data.corpus import DataConfig, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
-from nmt.models.attention import AttentionKind
-from nmt.models.bridge import BridgeKind
-from nmt.models.config import Architecture, ModelConfig
-from nmt.models.decoder import Wiring
-from nmt.models.recurrent import Cell
+from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, ModelConfig, Wiring
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
@@ -317,7 +313,7 @@ def test_patience_ends_a_run(tmp_path: Path, corpus: DataConfig, capsys: pytest.
 
 @pytest.mark.parametrize(
     ("place", "step"),
-    [("nmt.training.corpus.load_pairs", None), ("nmt.training.finish.write_card", 6), ("nmt.model_directory.dump_weights", 6)],
+    [("nmt.training.corpus.load_pairs", None), ("nmt.training.finish.write_card", 6), ("nmt.models.weights.dump_weights", 6)],
 )
 @pytest.mark.parametrize(("number", "end", "code"), [(signal.SIGINT, KeyboardInterrupt, None), (signal.SIGTERM, SystemExit, 143)])
 def test_a_signal_before_or_after_training_ends_the_run_at_once_and_leaves_nothing_half(
