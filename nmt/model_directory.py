@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SHORTEST_LIMIT = 8  # pieces of a source: the second half of fewer might hold no end of a character, which has up to 4 bytes
+ONNX = "onnx"
 CONFIG, WEIGHTS, SEARCH, EVALUATION, CARD = (
     "config.json",
     "model.safetensors",

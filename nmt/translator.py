@@ -3,14 +3,15 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nmt.backends import Backend, TranslationModel, model_of
 from nmt.data.sequences import pad
 from nmt.errors import UserError
-from nmt.model_directory import SHORTEST_LIMIT, LoadedModel, load_model_directory
-from nmt.search.base import Model, SearchStrategy
+from nmt.model_directory import SHORTEST_LIMIT, load_model_directory
+from nmt.search.base import SearchStrategy
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.tokenizer import EOS, TokenizerPair
@@ -19,8 +20,6 @@ from nmt.translation import Translation as Translation
 
 if TYPE_CHECKING:  # translating in itself needs no PyTorch
     from nmt.inspection.result import Inspection
-    from nmt.models.seq2seq import Seq2Seq
-    from nmt.models.torch_model import TorchModel
 
 _END_MARK = "</s>"
 _SENTENCE_ENDS = tuple(".!?…。！？।؟")
@@ -34,18 +33,6 @@ class _Chunk:
     line: int
     ids: list[int]
     hypotheses: list[Hypothesis] = field(default_factory=list)
-
-
-class TranslationModel(Model[Any, Any], Protocol):
-    """What a translator steps, and looks into."""
-
-    @property
-    def device(self) -> object:
-        """Where it computes."""
-
-    @property
-    def network(self) -> "Seq2Seq":
-        """The network itself, in evaluation mode."""
 
 
 class Translator:
@@ -76,10 +63,12 @@ class Translator:
         return self.model.device
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike[str], device: str = "auto") -> "Translator":
-        """The translator in a model directory, with its search settings, on ``resolve_device(device)``."""
+    def from_pretrained(
+        cls, path: str | os.PathLike[str], device: str = "auto", backend: Backend = Backend.auto
+    ) -> "Translator":
+        """The translator in a model directory, with its search settings; see ``model_of``."""
         loaded = load_model_directory(path)
-        return cls(torch_model(loaded, device), loaded.tokenizers, loaded.search, loaded.max_source_length)
+        return cls(model_of(loaded, device, backend), loaded.tokenizers, loaded.search, loaded.max_source_length)
 
     def translate(
         self,
@@ -188,14 +177,6 @@ class Translator:
             finished=all(part.finished for part in parts),
             attention=_block_diagonal(weights) if weights else None,  # no chunk sees another
         )
-
-
-def torch_model(loaded: LoadedModel, device: str) -> "TorchModel":
-    """The network of a model directory in PyTorch, on ``resolve_device(device)``."""
-    from nmt.models.torch_model import TorchModel, resolve_device
-
-    where = resolve_device(device)
-    return TorchModel(loaded.model.to(where), where)
 
 
 def _block_diagonal(blocks: list[np.ndarray]) -> np.ndarray:

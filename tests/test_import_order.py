@@ -21,6 +21,8 @@ ORDER = [
     "models",
     "search",
     "model_directory",
+    "onnx",
+    "backends",
     "translation",
     "inspection",
     "translator",

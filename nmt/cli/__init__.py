@@ -18,11 +18,12 @@ usage: nmt COMMAND …
   nmt evaluate    score translations of a test set  nmt evaluate --help
   nmt compare     several runs on one test set      nmt compare --help
   nmt inspect     look inside a translation         nmt inspect --help
+  nmt export      for faster translation on a CPU   nmt export --help
 
   nmt --version
 """
 
-_COMMANDS = ("train", "translate", "evaluate", "compare", "inspect")
+_COMMANDS = ("train", "translate", "evaluate", "compare", "inspect", "export")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -92,6 +93,10 @@ def _command(arguments: list[str]) -> int:
             from nmt.cli import inspect
 
             return inspect.run(rest)
+        case "export":
+            from nmt.cli import export
+
+            return export.run(rest)
         case "--version" | "-V":
             print(f"nmt {nmt.__version__}")
             return DONE

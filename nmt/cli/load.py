@@ -1,13 +1,15 @@
 """A model directory and settings from the command line become a translator; shared by translate and evaluate."""
 
+import sys
 from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
+from nmt.backends import model_of
 from nmt.cli.compose import compose, search_overrides
 from nmt.config.translate import TranslateConfig
 from nmt.model_directory import LoadedModel
-from nmt.translator import Translator, torch_model
+from nmt.translator import Translator
 
 
 def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], overrides: Sequence[str]) -> DictConfig:
@@ -18,8 +20,9 @@ def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], o
 
 def translator_of(model: LoadedModel, settings: TranslateConfig) -> Translator:
     """The translator that the settings ask for, on their device. Raises ``UserError`` if there is no such device."""
-    import torch
+    stepped = model_of(model, settings.device.value, settings.backend, settings.quantised, settings.num_threads)
+    if settings.num_threads is not None and "torch" in sys.modules:
+        import torch
 
-    if settings.num_threads is not None:
         torch.set_num_threads(settings.num_threads)
-    return Translator(torch_model(model, settings.device.value), model.tokenizers, settings.search, model.max_source_length)
+    return Translator(stepped, model.tokenizers, settings.search, model.max_source_length)

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+from nmt.backends import Backend
 from nmt.config import Device, check_at_least_one
 from nmt.search.base import SearchStrategy
 
 
 @dataclass(kw_only=True)
 class TranslateConfig:
-    """``num_threads`` is that of the CPU; None leaves it to PyTorch; ``batch_size`` counts sentences."""
+    """``num_threads`` is that of the CPU; None leaves it to what computes; ``batch_size`` counts sentences. ``quantised``: with
+    ONNX Runtime products are done in 8 bits.
+    """
 
     device: Device = Device.auto
+    backend: Backend = Backend.auto
+    quantised: bool = True
     num_threads: int | None = 1
     batch_size: int = 64
     search: SearchStrategy

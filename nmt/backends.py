@@ -1,0 +1,67 @@
+"""What computes a translation: PyTorch, or ONNX Runtime with what ``nmt export`` has written."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nmt.errors import StrEnum, UserError
+from nmt.model_directory import ONNX, LoadedModel
+from nmt.search.base import Model
+
+if TYPE_CHECKING:  # translating in itself needs no PyTorch
+    from nmt.models.seq2seq import Seq2Seq
+
+
+class TranslationModel(Model[Any, Any], Protocol):
+    """What a translator steps, and looks into."""
+
+    @property
+    def device(self) -> object:
+        """Where it computes."""
+
+    @property
+    def network(self) -> Seq2Seq:
+        """The network itself, in evaluation mode."""
+
+
+class Backend(StrEnum):
+    """What computes a translation; ``auto`` is ONNX Runtime for an exported model, where it is installed and the device is not
+    CUDA, else PyTorch.
+    """
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+
+
+def model_of(
+    loaded: LoadedModel,
+    device: str = "auto",
+    backend: Backend = Backend.auto,
+    quantised: bool = True,
+    num_threads: int | None = None,
+) -> TranslationModel:
+    """The model in a model directory, ready to be stepped.
+
+    ``quantised`` and ``num_threads`` (None: as many as there are cores) are ONNX Runtime's. Raises ``UserError`` if the backend
+    is not there, or not on this device.
+    """
+    exported = (loaded.directory / ONNX).is_dir()
+    if backend is Backend.auto:
+        usable = exported and device != "cuda" and importlib.util.find_spec("onnxruntime") is not None
+        backend = Backend.onnx if usable else Backend.torch
+    if backend is Backend.torch:
+        from nmt.models.torch_model import TorchModel, resolve_device
+
+        where = resolve_device(device)
+        return TorchModel(loaded.model.to(where), where)
+    if device == "cuda":
+        raise UserError("`backend` must be torch with `device=cuda`, but is onnx instead")
+    if not exported:
+        raise UserError(f"`backend=onnx` needs an exported model, but `{loaded.directory}` has no folder `{ONNX}`: see `nmt export`")
+    try:
+        from nmt.onnx.model import OnnxModel
+    except ImportError as error:
+        raise UserError("`backend=onnx` needs the package onnxruntime, which is missing: install `nmt[onnx]`") from error
+    return OnnxModel(loaded.directory / ONNX, quantised, num_threads or 0, lambda: loaded.model)

@@ -1,0 +1,1 @@
+"""A translator without PyTorch: its two functions, ``encode`` and ``step``, as ONNX files for ONNX Runtime."""

@@ -1,0 +1,95 @@
+"""An ONNX graph that grows operator by operator, in fp32 or with 8-bit products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+OPSET = 17
+_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64, np.dtype(np.int32): TensorProto.INT32}
+
+
+class Graph:
+    """Values are known by their names. ``quantised``: products of ``linear`` are done in 8 bits.
+
+    Weights are then rounded to 255 levels for each output, around 0; inputs, as they come, to 256 levels between their smallest
+    and their largest value.
+    """
+
+    def __init__(self, name: str, quantised: bool = False) -> None:
+        self.name = name
+        self.quantised = quantised
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+
+    def input(self, name: str, kind: type[np.generic], shape: Sequence[int | str]) -> str:
+        """An argument of the function; a dimension that varies has a name."""
+        self._inputs.append(helper.make_tensor_value_info(name, _TYPES[np.dtype(kind)], shape))
+        return name
+
+    def output(self, name: str, value: str, kind: type[np.generic], shape: Sequence[int | str]) -> None:
+        """A result of the function."""
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, _TYPES[np.dtype(kind)], shape))
+
+    def constant(self, value: np.ndarray | Tensor | Sequence[int]) -> str:
+        """Weights, or the numbers that an operator asks for (int64)."""
+        array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        key = (str(array.dtype), array.shape, array.tobytes())
+        if key not in self._known:
+            self._known[key] = f"constant{len(self._known)}"
+            self._constants.append(numpy_helper.from_array(array.copy(order="C"), self._known[key]))
+        return self._known[key]
+
+    def __call__(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """The value of an operator; ``onnx``'s documentation names their inputs and attributes."""
+        (value,) = self.several(operator, 1, *inputs, domain=domain, **attributes)
+        return value
+
+    def several(self, operator: str, count: int, *inputs: str, domain: str = "", **attributes: Any) -> list[str]:
+        """The values of an operator that has ``count`` of them."""
+        names = [f"{operator}{len(self._nodes)}.{number}" for number in range(count)]
+        self._nodes.append(helper.make_node(operator, inputs, names, domain=domain, **attributes))
+        return names
+
+    def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
+        """W x + b: x [rows, in], weight [out, in], bias [out] → [rows, out]."""
+        columns = weight.detach().cpu().numpy().T
+        biases = [] if bias is None else [self.constant(bias)]
+        if not self.quantised:
+            product = self("MatMul", x, self.constant(columns))
+            return self("Add", product, *biases) if biases else product
+        scale = np.maximum(np.abs(columns).max(axis=0), 1e-12) / 127
+        levels = np.rint(columns / scale).astype(np.int8)
+        parts = [self.constant(levels), self.constant(scale.astype(np.float32)), "", *biases]
+        return self("DynamicQuantizeMatMul", x, *parts, domain="com.microsoft")
+
+    def split(self, x: str, *sizes: int) -> list[str]:
+        """x [rows, Σ sizes] in parts of these sizes."""
+        return self.several("Split", len(sizes), x, self.constant(sizes), axis=-1)
+
+    def concat(self, *parts: str) -> str:
+        """Parts [rows, size] side by side."""
+        return parts[0] if len(parts) == 1 else self("Concat", *parts, axis=-1)
+
+    def norm(self, x: str, norm: nn.Module) -> str:
+        """A ``LayerNorm``, or nothing."""
+        if not isinstance(norm, nn.LayerNorm):
+            return x
+        return self("LayerNormalization", x, self.constant(norm.weight), self.constant(norm.bias), axis=-1, epsilon=norm.eps)
+
+    def serialised(self) -> bytes:
+        """The file."""
+        graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="nmt", ir_version=8)
+        serialised: bytes = model.SerializeToString()
+        return serialised

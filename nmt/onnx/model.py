@@ -1,0 +1,152 @@
+"""The exported functions as a search sees them: needs ONNX Runtime and NumPy, not PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+
+from nmt.errors import UserError
+from nmt.plain_data import read_bytes
+
+if TYPE_CHECKING:
+    from nmt.models.seq2seq import Seq2Seq
+
+ENCODE = "encode.onnx"
+STEP = {False: "step.fp32.onnx", True: "step.int8.onnx"}  # by whether its products are done in 8 bits
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class OnnxMemory:
+    """keys, values and mask of ``step``, and initial of ``encode``: an entry a sentence."""
+
+    arrays: Arrays
+
+    def select(self, sentences: np.ndarray) -> OnnxMemory:
+        """The memory of these sentences (indices [n], int64)."""
+        return OnnxMemory({name: array[sentences] for name, array in self.arrays.items()})
+
+
+@dataclass
+class OnnxState:
+    """state0 … and feed as the last step left them, and which row of them each row goes on."""
+
+    arrays: Arrays
+    parents: np.ndarray
+
+    def select(self, rows: np.ndarray) -> OnnxState:
+        """The state of these rows (indices [n], int64, repeats allowed)."""
+        return OnnxState(self.arrays, self.parents[rows])
+
+
+class OnnxOutput:
+    """See ``nmt.search.base.StepOutput``. The step is made when the first question says what of it is wanted."""
+
+    def __init__(self, model: OnnxModel, arguments: Arrays) -> None:
+        self._model = model
+        self._arguments = arguments
+        self._found: Arrays = {}
+
+    def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        self._arguments["count"] = np.array([min(count, self._model.vocab_size)])
+        self._run("next_tokens", "next_log_prob")
+        return self._found["next_tokens"], self._found["next_log_prob"]
+
+    def log_prob(self) -> np.ndarray:
+        self._run("log_prob")
+        return self._found["log_prob"]
+
+    @property
+    def attention(self) -> np.ndarray | None:
+        """The mean over heads."""
+        if "attention" not in self._model.outputs:
+            return None
+        if not self._found:
+            self._run()
+        attention: np.ndarray = self._found["attention"].mean(axis=2)
+        return attention.reshape(-1, attention.shape[-1])
+
+    @property
+    def state(self) -> OnnxState:
+        if not self._found:
+            self._run()
+        arrays = {name.removeprefix("next_"): self._found[name] for name in self._model.next_state}
+        return OnnxState(arrays, np.arange(len(self._arguments["tokens"])))
+
+    def _run(self, *wanted: str) -> None:
+        names = [*wanted, *self._model.always]
+        self._found |= dict(zip(names, self._model.run_step(names, self._arguments), strict=True))
+
+
+class OnnxModel:
+    """A ``nmt.search.base.Model`` on the CPU: the exported functions in ``folder``, computed by ``threads`` threads (0: as many
+    as there are cores).
+
+    ``network`` gives the network itself where it is asked for, which takes PyTorch.
+    """
+
+    device = "cpu"
+
+    def __init__(self, folder: Path, quantised: bool, threads: int, network: Callable[[], Seq2Seq]) -> None:
+        self._encode, self._step = session(folder / ENCODE, threads), session(folder / STEP[quantised], threads)
+        self._network = network
+        self.outputs = {output.name: output.shape for output in self._step.get_outputs()}
+        self._inputs = {value.name: value.shape for value in self._step.get_inputs()}
+        self.next_state = [name for name in self.outputs if name.startswith(("next_state", "next_feed"))]
+        self.always = [*self.next_state, *(["attention"] if "attention" in self.outputs else [])]
+        self.vocab_size: int = self.outputs["log_prob"][1]
+
+    @property
+    def network(self) -> Seq2Seq:
+        return self._network()
+
+    def encode(self, source: np.ndarray, source_mask: np.ndarray) -> OnnxMemory:
+        lengths = source_mask.sum(axis=1).astype(np.int32)
+        keys, values, initial = self._encode.run(["keys", "values", "initial"], {"source": source, "lengths": lengths})
+        mask = np.where(source_mask, np.float32(0), np.float32(-np.inf))[:, None, None]
+        return OnnxMemory({"keys": keys, "values": values, "mask": mask, "initial": initial})
+
+    def start(self, memory: OnnxMemory, width: int) -> OnnxState:
+        initial = memory.arrays["initial"]
+        arrays = {f"state{i}": np.ascontiguousarray(initial[:, i]) for i in range(initial.shape[1])}
+        if "feed" in self._inputs:
+            arrays["feed"] = np.zeros((len(initial), self._inputs["feed"][1]), dtype=np.float32)
+        return OnnxState(arrays, np.repeat(np.arange(len(initial)), width))
+
+    def step(self, tokens: np.ndarray, state: OnnxState, memory: OnnxMemory) -> OnnxOutput:
+        sentences, _, _, src_len = memory.arrays["mask"].shape
+        width = len(tokens) // sentences
+        positions = memory.arrays["values"].shape[1]
+        arguments = {
+            "tokens": tokens,
+            "parents": state.parents,
+            **state.arrays,
+            **memory.arrays,
+            "width": np.array([sentences, width, -1]),
+            "heads": np.array([sentences, width, max(1, positions // max(1, src_len)), src_len]),
+            "count": np.array([1]),
+        }
+        return OnnxOutput(self, {name: array for name, array in arguments.items() if name in self._inputs})
+
+    def run_step(self, names: list[str], arguments: Arrays) -> list[np.ndarray]:
+        """The outputs ``names`` of the function ``step``."""
+        found: list[np.ndarray] = self._step.run(names, arguments)
+        return found
+
+
+def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    """The function in ``file``."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(read_bytes(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own have no common base
+        raise UserError(f"`{file}` is damaged or no ONNX file: export the model again") from error

@@ -1,0 +1,103 @@
+"""What ONNX Runtime computes is what the network computes, for every part that exports."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nmt.models.config import AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
+from nmt.models.seq2seq import Seq2Seq, build
+from nmt.models.torch_model import TorchModel
+from nmt.search import Beam
+from nmt.tokenizer import BOS, EOS, PAD
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+from nmt.onnx.export import functions  # noqa: E402
+from nmt.onnx.model import OnnxModel  # noqa: E402
+
+VOCABULARY = 40
+STEPWISE = (Wiring.previous_state, Wiring.input_feeding)
+SYSTEMS: dict[str, dict[str, object]] = {
+    **{f"{cell}, {kind}": {"cell": cell, "attention": kind} for cell in Cell for kind in AttentionKind},
+    **{f"{cell}, {wiring}": {"cell": cell, "wiring": wiring} for cell in Cell for wiring in STEPWISE},
+    "summary": {"wiring": Wiring.summary, "attention": AttentionKind.none},
+    "state only": {
+        "wiring": Wiring.state_only,
+        "attention": AttentionKind.none,
+        "bridge": BridgeKind.hand_over,
+        "direction": Direction.backwards,
+    },
+    "handed over": {"cell": Cell.lstm, "bridge": BridgeKind.hand_over},
+    "forwards": {"direction": Direction.forwards, "encoder_layers": 3, "decoder_layers": 1},
+    "plain": {"residual": False, "layer_norm": False, "tie_embeddings": False, "readout_size": 24, "encoder_hidden_size": 12},
+}
+
+
+def network(system: str) -> Seq2Seq:
+    torch.manual_seed(3)
+    sizes = {"attention_heads": 2, "embedding_size": 16, "hidden_size": 16}
+    model = build(ModelConfig(**sizes | SYSTEMS[system]), VOCABULARY, VOCABULARY, True).eval()  # type: ignore[arg-type]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)  # biases too
+        model.output.weight *= 6  # far from even, so that rounding decides nothing
+        model.output.bias[EOS] += 8  # some end, and some are cut
+    return model
+
+
+def exported(model: Seq2Seq, folder: Path, quantised: bool = False) -> OnnxModel:
+    for name, content in functions(model).items():
+        (folder / name).write_bytes(content)
+    return OnnxModel(folder, quantised, 1, lambda: model)
+
+
+def sources() -> tuple[np.ndarray, np.ndarray]:
+    lengths = np.array([9, 2, 5, 7, 1, 4])
+    mask = np.arange(9) < lengths[:, None]
+    ids = np.random.default_rng(1).integers(4, VOCABULARY, mask.shape)
+    ids[np.arange(6), lengths - 1] = EOS
+    return np.where(mask, ids, PAD), mask
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_probabilities_state_and_attention_step_by_step(system: str, tmp_path: Path) -> None:
+    model = network(system)
+    both = [TorchModel(model), exported(model, tmp_path)]
+    memories = [one.encode(*sources()) for one in both]
+    states = [one.start(memory, 2) for one, memory in zip(both, memories, strict=True)]  # type: ignore[arg-type]
+    rng = np.random.default_rng(2)
+    tokens = np.full(12, BOS)
+    for _ in range(4):
+        expected, found = (one.step(tokens, *rest) for one, *rest in zip(both, states, memories, strict=True))  # type: ignore[arg-type]
+        np.testing.assert_allclose(found.log_prob(), expected.log_prob(), atol=1e-4)
+        for one, other in zip(found.best(5), expected.best(5), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-4)
+        assert (found.attention is None) == (expected.attention is None)
+        if found.attention is not None and expected.attention is not None:
+            np.testing.assert_allclose(found.attention, expected.attention, atol=1e-5)
+        rows, tokens = rng.integers(0, 2, 12) + np.arange(12) // 2 * 2, rng.integers(4, VOCABULARY, 12)
+        states = [found.state.select(rows) for found in (expected, found)]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_search_finds_the_same(system: str, tmp_path: Path) -> None:
+    model = network(system)
+    search = Beam(beam_size=4, n_best=4)
+    expected, found = (search(one, *sources(), with_attention=True) for one in (TorchModel(model), exported(model, tmp_path)))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert [(h.tokens, h.finished) for h in ours] == [(h.tokens, h.finished) for h in theirs]
+        assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-4)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_in_8_bits_it_is_close(system: str, tmp_path: Path) -> None:
+    model = network(system)
+    both = [TorchModel(model), exported(model, tmp_path, quantised=True)]
+    memories = [one.encode(*sources()) for one in both]
+    states = [one.start(memory, 1) for one, memory in zip(both, memories, strict=True)]  # type: ignore[arg-type]
+    tokens = np.full(6, BOS)
+    expected, found = (one.step(tokens, *rest).log_prob() for one, *rest in zip(both, states, memories, strict=True))  # type: ignore[arg-type]
+    assert 0 < np.abs(np.exp(found) - np.exp(expected)).max() < 0.1

@@ -1,0 +1,91 @@
+"""`nmt export`, and translating with what it wrote."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nmt.backends import Backend, model_of
+from nmt.cli import main
+from nmt.model_directory import load_model_directory
+from nmt.models.torch_model import TorchModel
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+SOURCES = ["The red car is small .", "", "dog cat"]
+
+
+@pytest.fixture
+def exported(tiny_model: Path, tmp_path: Path) -> Path:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    assert main(["export", str(model)]) == 0
+    return model
+
+
+def translations(model: Path, tmp_path: Path, *settings: str) -> list[str]:
+    (tmp_path / "in").write_text("\n".join(SOURCES))
+    arguments = ["--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--format=jsonl", *settings]
+    assert main(["translate", str(model), *arguments]) == 0
+    return [json.loads(line)["translation"] for line in (tmp_path / "out").read_text().splitlines()]
+
+
+def test_a_model_that_was_exported_translates_as_before(exported: Path, tmp_path: Path) -> None:
+    assert sorted(file.name for file in (exported / "onnx").iterdir()) == ["encode.onnx", "step.fp32.onnx", "step.int8.onnx"]
+    in_torch = translations(exported, tmp_path, "backend=torch")
+    assert translations(exported, tmp_path, "quantised=false") == in_torch
+    assert len(translations(exported, tmp_path)) == len(SOURCES)
+
+
+def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: Path, tiny_model: Path) -> None:
+    loaded = load_model_directory(exported)
+    assert type(model_of(loaded)).__name__ == type(model_of(loaded, "cpu", Backend.onnx)).__name__ == "OnnxModel"
+    assert isinstance(model_of(loaded, backend=Backend.torch), TorchModel)
+    assert isinstance(model_of(load_model_directory(tiny_model)), TorchModel)
+    assert model_of(loaded).network.parameter_count == loaded.model.parameter_count
+
+
+def test_translating_with_it_needs_no_pytorch(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("\n".join(SOURCES))
+    arguments = ["translate", str(exported), "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+    code = f"import sys; sys.modules['torch'] = None; from nmt.cli import main; sys.exit(main({arguments!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    assert len((tmp_path / "out").read_text().splitlines()) == len(SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["backend=onnx"], "`backend=onnx` needs an exported model, but `{}` has no folder `onnx`: see `nmt export`"),
+        (["backend=onnx", "device=cuda"], "`backend` must be torch with `device=cuda`, but is onnx instead"),
+    ],
+)
+def test_a_backend_that_is_not_there(
+    tiny_model: Path, settings: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["translate", str(tiny_model), *settings]) == 1
+    assert capsys.readouterr().err == f"nmt: {message.format(tiny_model)}\n"
+
+
+def test_a_damaged_file_is_named(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (exported / "onnx" / "step.int8.onnx").write_bytes(b"onnx")
+    capsys.readouterr()
+    assert main(["translate", str(exported)]) == 1
+    expected = f"nmt: `{exported / 'onnx' / 'step.int8.onnx'}` is damaged or no ONNX file: export the model again\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_transformer_says_why_not(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    config = json.loads((model / "config.json").read_text())
+    config["architecture"]["architecture"] = "transformer"
+    (model / "config.json").write_text(json.dumps(config))
+    assert main(["export", str(model)]) == 1
+    expected = "nmt: `model.architecture` must be recurrent to be exported, but is transformer instead\n"
+    assert capsys.readouterr().err == expected
+    assert not (model / "onnx").exists()
