@@ -44,7 +44,7 @@ def model_of(
 ) -> TranslationModel:
     """The model in a model directory, ready to be stepped.
 
-    ``quantised`` and ``num_threads`` (None: as many as there are cores) are ONNX Runtime's. Raises ``UserError`` if the backend
+    ``num_threads`` None is what the backend takes by itself; ``quantised`` is ONNX Runtime's. Raises ``UserError`` if the backend
     is not there, or not on this device.
     """
     exported = (loaded.directory / ONNX).is_dir()
@@ -52,9 +52,13 @@ def model_of(
         usable = exported and device != "cuda" and importlib.util.find_spec("onnxruntime") is not None
         backend = Backend.onnx if usable else Backend.torch
     if backend is Backend.torch:
+        import torch
+
         from nmt.models.torch_model import TorchModel, resolve_device
 
         where = resolve_device(device)
+        if num_threads is not None:
+            torch.set_num_threads(num_threads)
         return TorchModel(loaded.model.to(where), where)
     if device == "cuda":
         raise UserError("`backend` must be torch with `device=cuda`, but is onnx instead")

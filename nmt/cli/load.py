@@ -1,6 +1,5 @@
 """A model directory and settings from the command line become a translator; shared by translate and evaluate."""
 
-import sys
 from collections.abc import Sequence
 
 from omegaconf import DictConfig
@@ -21,8 +20,4 @@ def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], o
 def translator_of(model: LoadedModel, settings: TranslateConfig) -> Translator:
     """The translator that the settings ask for, on their device. Raises ``UserError`` if there is no such device."""
     stepped = model_of(model, settings.device.value, settings.backend, settings.quantised, settings.num_threads)
-    if settings.num_threads is not None and "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(settings.num_threads)
     return Translator(stepped, model.tokenizers, settings.search, model.max_source_length)
