@@ -63,7 +63,7 @@ def model_of(
     if device == "cuda":
         raise UserError("`backend` must be torch with `device=cuda`, but is onnx instead")
     if not exported:
-        raise UserError(f"`backend=onnx` needs an exported model, but `{loaded.directory}` has no `{ONNX}` in it: see `nmt export`")
+        raise UserError(f"`backend=onnx` needs an exported model, but `{loaded.directory}` is none: see `nmt export --help`")
     try:
         from nmt.onnx.model import OnnxModel
     except ImportError as error:

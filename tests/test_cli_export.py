@@ -60,7 +60,7 @@ def test_translating_with_it_needs_no_pytorch(exported: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["backend=onnx"], "`backend=onnx` needs an exported model, but `{}` has no `onnx` in it: see `nmt export`"),
+        (["backend=onnx"], "`backend=onnx` needs an exported model, but `{}` is none: see `nmt export --help`"),
         (["backend=onnx", "device=cuda"], "`backend` must be torch with `device=cuda`, but is onnx instead"),
     ],
 )
