@@ -62,4 +62,29 @@ class Constant(Schedule):
         return 1.0
 
 
-SCHEDULES: dict[str, type[Schedule]] = {"cosine": Cosine, "inverse_square_root": InverseSquareRoot, "constant": Constant}
+@dataclass
+class WarmupStableDecay(Schedule):
+    """The peak rate until ``decay_steps`` before the end, then down to 0 as 1 − √ (Hu et al. 2024; Hägele et al. 2024, section 3).
+
+    A run that goes on with more ``training.max_steps`` before its descent is what it would have been with them from the start.
+    """
+
+    decay_steps: int = 2000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decay_steps < 1:
+            raise UserError(f"`schedule.decay_steps` must be at least 1, but is {self.decay_steps} instead")
+
+    def after_warmup(self, step: int, max_steps: int) -> float:
+        steps = min(self.decay_steps, max_steps - self.warmup_steps)
+        left = max(0, max_steps - step)
+        return 1.0 if left >= steps else 1 - math.sqrt((steps - left) / steps)
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "cosine": Cosine,
+    "inverse_square_root": InverseSquareRoot,
+    "warmup_stable_decay": WarmupStableDecay,
+    "constant": Constant,
+}

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from nmt.errors import UserError
-from nmt.training.schedule import SCHEDULES, Cosine, InverseSquareRoot, Schedule
+from nmt.training.schedule import SCHEDULES, Cosine, InverseSquareRoot, Schedule, WarmupStableDecay
 
 
 @pytest.mark.parametrize("kind", list(SCHEDULES.values()))
@@ -25,6 +25,19 @@ def test_cosine_is_half_way_in_the_middle_and_final_at_the_end_and_after() -> No
     schedule = Cosine(warmup_steps=10, final=0.2)
     assert schedule(60, 110) == pytest.approx(0.6)
     assert schedule(110, 110) == schedule(200, 110) == pytest.approx(0.2)
+
+
+def test_the_stable_rate_depends_on_the_end_only_while_it_descends() -> None:
+    schedule = WarmupStableDecay(warmup_steps=10, decay_steps=40)
+    assert [schedule(step, 100) for step in range(10, 61)] == [1.0] * 51
+    assert schedule(70, 100) == pytest.approx(0.5) and schedule(100, 100) == schedule(120, 100) == 0
+    assert schedule(70, 200) == 1
+    assert WarmupStableDecay(warmup_steps=10, decay_steps=400)(110, 110) == 0
+
+
+def test_decay_steps_must_be_positive() -> None:
+    with pytest.raises(UserError, match="`schedule.decay_steps` must be at least 1, but is 0 instead"):
+        WarmupStableDecay(decay_steps=0)
 
 
 def test_warm_up_must_be_positive() -> None:
