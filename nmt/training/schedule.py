@@ -64,7 +64,7 @@ class Constant(Schedule):
 
 @dataclass
 class WarmupStableDecay(Schedule):
-    """The peak rate until ``decay_steps`` before the end, then down to 0 as 1 − √ (Hu et al. 2024; Hägele et al. 2024, section 3).
+    """The peak rate until ``decay_steps`` before the end, then to 0 as 1 − √ (Hu et al. 2024; Hägele et al. 2024, section 3).
 
     A run that goes on with more ``training.max_steps`` before its descent is what it would have been with them from the start.
     """
