@@ -40,6 +40,7 @@ def model_of(
     device: str = "auto",
     backend: Backend = Backend.auto,
     quantised: bool = True,
+    shortlist: bool = False,
     num_threads: int | None = None,
 ) -> TranslationModel:
     """The model in a model directory, ready to be stepped.
@@ -51,6 +52,8 @@ def model_of(
     if backend is Backend.auto:
         usable = exported and device != "cuda" and importlib.util.find_spec("onnxruntime") is not None
         backend = Backend.onnx if usable else Backend.torch
+    if shortlist and (backend is Backend.torch or not quantised):
+        raise UserError("`shortlist=true` needs an exported model with `quantised=true` on the CPU, but this is another")
     if backend is Backend.torch:
         import torch
 
@@ -68,4 +71,6 @@ def model_of(
         from nmt.onnx.model import OnnxModel
     except ImportError as error:
         raise UserError("`backend=onnx` needs the package onnxruntime, which is missing: install `nmt[onnx]`") from error
-    return OnnxModel(loaded.directory / ONNX, quantised, num_threads or 0, lambda: loaded.model)
+    threads, vocab_size = num_threads or 0, len(loaded.tokenizers.target)
+    words = loaded.shortlist if shortlist else None
+    return OnnxModel(loaded.directory / ONNX, quantised, threads, lambda: loaded.model, vocab_size, words)

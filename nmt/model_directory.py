@@ -5,6 +5,8 @@
     tokenizer.model        SentencePiece (or source.tokenizer.model and target.tokenizer.model)
     search.json            default search settings
     evaluation.json        scores, when there are any
+    shortlist.safetensors  which target pieces go with which source pieces, when that is known
+    onnx/                  the functions of the network for ONNX Runtime, after `nmt export`
     README.md              model card
 
 Everything in it is plain data: loading never unpickles and never imports a name that it found in a file.
@@ -30,10 +32,11 @@ from nmt.tokenizer import JOINT_FILE, SOURCE_FILE, TARGET_FILE, Tokenizer, Token
 
 if TYPE_CHECKING:
     from nmt.models.seq2seq import Seq2Seq
+    from nmt.shortlist import Shortlist
 
 FORMAT = 1
 SHORTEST_LIMIT = 8  # pieces of a source: the second half of fewer might hold no end of a character, which has up to 4 bytes
-ONNX = "onnx"
+ONNX, SHORTLIST = "onnx", "shortlist.safetensors"
 CONFIG, WEIGHTS, SEARCH, EVALUATION, CARD = (
     "config.json",
     "model.safetensors",
@@ -55,6 +58,13 @@ class LoadedModel:
     search: SearchStrategy
     languages: tuple[str, str]
     max_source_length: int
+
+    @cached_property
+    def shortlist(self) -> "Shortlist":
+        """Of the target pieces that a source can ask for. Raises ``UserError`` if there is none."""
+        from nmt.shortlist import Shortlist
+
+        return Shortlist.load(self.directory / SHORTLIST)
 
     @cached_property
     def model(self) -> "Seq2Seq":
@@ -115,6 +125,7 @@ def save_model_directory(
     languages: tuple[str, str],
     max_source_length: int = 256,
     evaluation: Mapping[str, object] | None = None,
+    shortlist: "Shortlist | None" = None,
     card: str,
 ) -> None:
     """Write the model directory ``path``, in place of one that is there already; see ``atomic_directory``.
@@ -135,6 +146,8 @@ def save_model_directory(
         write_json(directory / SEARCH, {"strategy": strategy, **asdict(search)})
         if evaluation is not None:
             write_json(directory / EVALUATION, evaluation)
+        if shortlist is not None:
+            shortlist.save(directory / SHORTLIST)
         (directory / CARD).write_text(card, encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from nmt.models.torch_model import TorchModel
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
+FILES = ["encode.onnx", "project.int8.onnx", "step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"]
 SOURCES = ["The red car is small .", "", "dog cat"]
 
 
@@ -35,10 +36,10 @@ def translations(model: Path, tmp_path: Path, *settings: str) -> list[str]:
 
 
 def test_a_model_that_was_exported_translates_as_before(exported: Path, tmp_path: Path) -> None:
-    assert sorted(file.name for file in (exported / "onnx").iterdir()) == ["encode.onnx", "step.fp32.onnx", "step.int8.onnx"]
+    assert sorted(file.name for file in (exported / "onnx").iterdir()) == FILES
     in_torch = translations(exported, tmp_path, "backend=torch")
     assert translations(exported, tmp_path, "quantised=false") == in_torch
-    assert len(translations(exported, tmp_path)) == len(SOURCES)
+    assert len(translations(exported, tmp_path)) == len(translations(exported, tmp_path, "shortlist=true")) == len(SOURCES)
 
 
 def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: Path, tiny_model: Path) -> None:
@@ -61,6 +62,10 @@ def test_translating_with_it_needs_no_pytorch(exported: Path, tmp_path: Path) ->
     ("settings", "message"),
     [
         (["backend=onnx"], "`backend=onnx` needs an exported model, but `{}` is none: see `nmt export --help`"),
+        (
+            ["shortlist=true"],
+            "`shortlist=true` needs an exported model with `quantised=true` on the CPU, but this is another",
+        ),
         (["backend=onnx", "device=cuda"], "`backend` must be torch with `device=cuda`, but is onnx instead"),
     ],
 )

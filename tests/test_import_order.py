@@ -20,6 +20,7 @@ ORDER = [
     "data",
     "models",
     "search",
+    "shortlist",
     "model_directory",
     "onnx",
     "backends",

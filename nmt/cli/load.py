@@ -19,5 +19,12 @@ def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], o
 
 def translator_of(model: LoadedModel, settings: TranslateConfig) -> Translator:
     """The translator that the settings ask for, on their device. Raises ``UserError`` if there is no such device."""
-    stepped = model_of(model, settings.device.value, settings.backend, settings.quantised, settings.num_threads)
+    stepped = model_of(
+        model,
+        settings.device.value,
+        settings.backend,
+        quantised=settings.quantised,
+        shortlist=settings.shortlist,
+        num_threads=settings.num_threads,
+    )
     return Translator(stepped, model.tokenizers, settings.search, model.max_source_length)

@@ -10,12 +10,14 @@ from nmt.search.base import SearchStrategy
 @dataclass(kw_only=True)
 class TranslateConfig:
     """``num_threads`` is that of the CPU; None leaves it to what computes; ``batch_size`` counts sentences. ``quantised``: with
-    ONNX Runtime products are done in 8 bits.
+    ONNX Runtime products are done in 8 bits. ``shortlist``: and only target pieces are considered that pieces of the source
+    brought about in training.
     """
 
     device: Device = Device.auto
     backend: Backend = Backend.auto
     quantised: bool = True
+    shortlist: bool = False
     num_threads: int | None = 1
     batch_size: int = 64
     search: SearchStrategy

@@ -9,11 +9,11 @@ from nmt.errors import UserError
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.models.config import Architecture
 from nmt.models.seq2seq import Seq2Seq
-from nmt.onnx.model import ENCODE, STEP
+from nmt.onnx.model import ENCODE, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
 
 
 def export(loaded: LoadedModel) -> Path:
-    """Write ``encode`` and ``step``, the latter in fp32 and with 8-bit products; returns the folder.
+    """Write ``encode`` and ``step``, the latter in fp32, with 8-bit products, and these for a shortlist; returns the folder.
 
     Raises ``UserError`` if the package ``onnx`` is missing, or names the part of the model that has no ONNX form.
     """
@@ -33,7 +33,13 @@ def export(loaded: LoadedModel) -> Path:
 def functions(model: Seq2Seq) -> dict[str, bytes]:
     """The files by name."""
     from nmt.onnx.encode import encode_graph
-    from nmt.onnx.step import step_graph
+    from nmt.onnx.step import project_graph, step_graph
 
-    steps = {name: step_graph(model, quantised).serialised() for quantised, name in STEP.items()}
-    return {ENCODE: encode_graph(model).serialised(), **steps}
+    graphs = {
+        ENCODE: encode_graph(model),
+        STEP: step_graph(model, quantised=False),
+        STEP_8_BIT: step_graph(model, quantised=True),
+        STEP_SHORTLISTED: step_graph(model, quantised=True, shortlisted=True),
+        PROJECT: project_graph(model),
+    }
+    return {name: graph.serialised() for name, graph in graphs.items()}

@@ -11,7 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 OPSET = 17
-_TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64, np.dtype(np.int32): TensorProto.INT32}
+_TYPES = {
+    np.dtype(np.float32): TensorProto.FLOAT,
+    np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.int32): TensorProto.INT32,
+    np.dtype(np.int8): TensorProto.INT8,
+}
 
 
 class Graph:
@@ -62,15 +67,16 @@ class Graph:
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
         """W x + b: x [rows, in], weight [out, in], bias [out] → [rows, out]."""
-        columns = weight.detach().cpu().numpy().T
         biases = [] if bias is None else [self.constant(bias)]
         if not self.quantised:
-            product = self("MatMul", x, self.constant(columns))
+            product = self("MatMul", x, self.constant(weight.T))
             return self("Add", product, *biases) if biases else product
-        scale = np.maximum(np.abs(columns).max(axis=0), 1e-12) / 127
-        levels = np.rint(columns / scale).astype(np.int8)
-        parts = [self.constant(levels), self.constant(scale.astype(np.float32)), "", *biases]
-        return self("DynamicQuantizeMatMul", x, *parts, domain="com.microsoft")
+        levels, scale = quantise(weight)
+        return self.quantised_product(x, self.constant(levels.T), self.constant(scale), *biases)
+
+    def quantised_product(self, x: str, levels: str, scale: str, *bias: str) -> str:
+        """x [rows, in], levels [in, out] int8, scale [out], bias [out] → [rows, out]."""
+        return self("DynamicQuantizeMatMul", x, levels, scale, "", *bias, domain="com.microsoft")
 
     def split(self, x: str, *sizes: int) -> list[str]:
         """x [rows, Σ sizes] in parts of these sizes."""
@@ -93,3 +99,10 @@ class Graph:
         model = helper.make_model(graph, opset_imports=opsets, producer_name="nmt", ir_version=8)
         serialised: bytes = model.SerializeToString()
         return serialised
+
+
+def quantise(weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """weight [out, in] → levels [out, in] int8 and scale [out], whose product comes close to it."""
+    values = weight.detach().cpu().numpy()
+    scale = np.maximum(np.abs(values).max(axis=1), 1e-12) / 127
+    return np.rint(values / scale[:, None]).astype(np.int8), scale.astype(np.float32)

@@ -12,25 +12,27 @@ import onnxruntime
 
 from nmt.errors import UserError
 from nmt.plain_data import read_bytes
+from nmt.shortlist import Shortlist
 
 if TYPE_CHECKING:
     from nmt.models.seq2seq import Seq2Seq
 
-ENCODE = "encode.onnx"
-STEP = {False: "step.fp32.onnx", True: "step.int8.onnx"}  # by whether its products are done in 8 bits
+ENCODE, PROJECT = "encode.onnx", "project.int8.onnx"
+STEP, STEP_8_BIT, STEP_SHORTLISTED = "step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"
 
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass
 class OnnxMemory:
-    """keys, values and mask of ``step``, and initial of ``encode``: an entry a sentence."""
+    """keys, values and mask of ``step``, and initial of ``encode``: an entry a sentence; the rest is the whole batch's."""
 
     arrays: Arrays
+    shared: Arrays
 
     def select(self, sentences: np.ndarray) -> OnnxMemory:
         """The memory of these sentences (indices [n], int64)."""
-        return OnnxMemory({name: array[sentences] for name, array in self.arrays.items()})
+        return OnnxMemory({name: array[sentences] for name, array in self.arrays.items()}, self.shared)
 
 
 @dataclass
@@ -54,13 +56,20 @@ class OnnxOutput:
         self._found: Arrays = {}
 
     def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        self._arguments["count"] = np.array([min(count, self._model.vocab_size)])
+        candidates = self._arguments.get("candidates")
+        largest = self._model.vocab_size if candidates is None else len(candidates)
+        self._arguments["count"] = np.array([min(count, largest)])
         self._run("next_tokens", "next_log_prob")
         return self._found["next_tokens"], self._found["next_log_prob"]
 
     def log_prob(self) -> np.ndarray:
         self._run("log_prob")
-        return self._found["log_prob"]
+        found = self._found["log_prob"]
+        if "candidates" not in self._arguments:
+            return found
+        log_prob = np.full((len(found), self._model.vocab_size), -np.inf, dtype=np.float32)
+        log_prob[:, self._arguments["candidates"]] = found
+        return log_prob
 
     @property
     def attention(self) -> np.ndarray | None:
@@ -86,21 +95,33 @@ class OnnxOutput:
 
 class OnnxModel:
     """A ``nmt.search.base.Model`` on the CPU: the exported functions in ``folder``, computed by ``threads`` threads (0: as many
-    as there are cores).
+    as there are cores). ``quantised``: with 8-bit products. A ``shortlist``, which needs these, decides for each batch which
+    target pieces there are.
 
     ``network`` gives the network itself where it is asked for, which takes PyTorch.
     """
 
     device = "cpu"
 
-    def __init__(self, folder: Path, quantised: bool, threads: int, network: Callable[[], Seq2Seq]) -> None:
-        self._encode, self._step = session(folder / ENCODE, threads), session(folder / STEP[quantised], threads)
+    def __init__(
+        self,
+        folder: Path,
+        quantised: bool,
+        threads: int,
+        network: Callable[[], Seq2Seq],
+        vocab_size: int,
+        shortlist: Shortlist | None = None,
+    ) -> None:
+        step = STEP_SHORTLISTED if shortlist else STEP_8_BIT if quantised else STEP
+        self._encode, self._step = session(folder / ENCODE, threads), session(folder / step, threads)
+        self._shortlist = shortlist
+        self._project = session(folder / PROJECT, threads) if shortlist else None
         self._network = network
         self.outputs = {output.name: output.shape for output in self._step.get_outputs()}
         self._inputs = {value.name: value.shape for value in self._step.get_inputs()}
         self.next_state = [name for name in self.outputs if name.startswith(("next_state", "next_feed"))]
         self.always = [*self.next_state, *(["attention"] if "attention" in self.outputs else [])]
-        self.vocab_size: int = self.outputs["log_prob"][1]
+        self.vocab_size = vocab_size
 
     @property
     def network(self) -> Seq2Seq:
@@ -110,7 +131,15 @@ class OnnxModel:
         lengths = source_mask.sum(axis=1).astype(np.int32)
         keys, values, initial = self._encode.run(["keys", "values", "initial"], {"source": source, "lengths": lengths})
         mask = np.where(source_mask, np.float32(0), np.float32(-np.inf))[:, None, None]
-        return OnnxMemory({"keys": keys, "values": values, "mask": mask, "initial": initial})
+        return OnnxMemory({"keys": keys, "values": values, "mask": mask, "initial": initial}, self._projection(source))
+
+    def _projection(self, source: np.ndarray) -> Arrays:
+        """The shortlist of a batch, and the part of the output projection that is its."""
+        if self._shortlist is None or self._project is None:
+            return {}
+        candidates = self._shortlist.candidates(source)
+        names = ["levels", "scale", "bias"]
+        return {"candidates": candidates, **dict(zip(names, self._project.run(names, {"candidates": candidates}), strict=True))}
 
     def start(self, memory: OnnxMemory, width: int) -> OnnxState:
         initial = memory.arrays["initial"]
@@ -128,6 +157,7 @@ class OnnxModel:
             "parents": state.parents,
             **state.arrays,
             **memory.arrays,
+            **memory.shared,
             "width": np.array([sentences, width, -1]),
             "heads": np.array([sentences, width, max(1, positions // max(1, src_len)), src_len]),
             "count": np.array([1]),

@@ -9,19 +9,21 @@ from nmt.models.attention import AdditiveAttention, NoAttention, NoContext
 from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousStateDecoder, RecurrentDecoder, SummaryDecoder
 from nmt.models.recurrent import RecurrentLayer
 from nmt.models.seq2seq import Seq2Seq
-from nmt.onnx.graph import Graph
+from nmt.onnx.graph import Graph, quantise
 from nmt.onnx.layers import input_weights, step
 
 LARGEST_TABLE = 2**24
 """Values: tables of products with all embeddings may have so many, or they are multiplied at every step."""
 
 
-def step_graph(model: Seq2Seq, quantised: bool) -> Graph:
+def step_graph(model: Seq2Seq, quantised: bool, shortlisted: bool = False) -> Graph:
     """tokens and parents [rows] int64 (of which row of ``states`` each goes on), state0 … [rows before, state_size] of each
     layer, feed [rows before, feed_size], keys and values of ``encode``, mask [batch, 1, 1, src_len] (0 at real tokens, else
     −∞), width [3] = (batch, width, −1), heads [4] = (batch, width, heads, src_len), count [1]
     → next_tokens and next_log_prob [rows, count], likeliest first; log_prob [rows, vocab]; next_state0 …, next_feed;
     attention [batch, width, heads, src_len].
+
+    If it is ``shortlisted``, vocab are the candidates [candidates] int64, which come with what ``project_graph`` gives for them.
     """
     decoder = model.decoder
     assert isinstance(decoder, RecurrentDecoder)
@@ -29,17 +31,40 @@ def step_graph(model: Seq2Seq, quantised: bool) -> Graph:
     built = _Step(graph, decoder)
     features, attention = built.run()
     built.finish()
-    logits = graph.linear(features, model.output.weight, model.output.bias)
+    logits = _shortlisted(graph, features) if shortlisted else graph.linear(features, model.output.weight, model.output.bias)
     top, tokens = graph.several("TopK", 2, logits, graph.input("count", np.int64, [1]), axis=-1)
+    if shortlisted:
+        tokens = graph("Gather", graph.input("candidates", np.int64, ["candidates"]), tokens)
     highest = graph("ReduceMax", top, axes=[1])
     normaliser = graph("Log", graph("ReduceSum", graph("Exp", graph("Sub", logits, highest)), graph.constant([1])))
     normaliser = graph("Add", normaliser, highest)
     graph.output("next_tokens", tokens, np.int64, ["rows", "count"])
     graph.output("next_log_prob", graph("Sub", top, normaliser), np.float32, ["rows", "count"])
-    graph.output("log_prob", graph("Sub", logits, normaliser), np.float32, ["rows", len(model.output.weight)])
+    vocab = "candidates" if shortlisted else len(model.output.weight)
+    graph.output("log_prob", graph("Sub", logits, normaliser), np.float32, ["rows", vocab])
     if attention is not None:
         graph.output("attention", attention, np.float32, ["batch", "width", "heads", "src_len"])
     return graph
+
+
+def project_graph(model: Seq2Seq) -> Graph:
+    """candidates [candidates] int64 → levels [feature_size, candidates] int8, scale and bias [candidates]: the part of the
+    output projection that is theirs, in 8 bits.
+    """
+    graph = Graph("project", quantised=True)
+    candidates = graph.input("candidates", np.int64, ["candidates"])
+    levels, scale = quantise(model.output.weight)
+    chosen = graph("Transpose", graph("Gather", graph.constant(levels), candidates), perm=[1, 0])
+    graph.output("levels", chosen, np.int8, [levels.shape[1], "candidates"])
+    for name, values in (("scale", scale), ("bias", model.output.bias)):
+        graph.output(name, graph("Gather", graph.constant(values), candidates), np.float32, ["candidates"])
+    return graph
+
+
+def _shortlisted(graph: Graph, features: str) -> str:
+    levels = graph.input("levels", np.int8, ["feature_size", "candidates"])
+    rest = [graph.input(name, np.float32, ["candidates"]) for name in ("scale", "bias")]
+    return graph.quantised_product(features, levels, *rest)
 
 
 class _Step:

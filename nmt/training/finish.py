@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 import nmt
 from nmt.evaluation import Scores, score
 from nmt.model_directory import EVALUATION, SEARCH, read_search, save_model_directory
 from nmt.models.torch_model import TorchModel
 from nmt.plain_data import read_json
+from nmt.shortlist import Shortlist, learn_shortlist
 from nmt.training.card import Facts, write_card
 from nmt.training.corpus import Corpus
 from nmt.training.job import Job
@@ -17,6 +20,8 @@ from nmt.training.reporting import duration
 from nmt.training.run_directory import MODEL
 from nmt.training.validation import translate
 from nmt.translator import Translator
+
+_MOST_PAIRS, _MOST_LINKS = 2**18, 2**23  # that the shortlist is learned from
 
 
 def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
@@ -60,11 +65,25 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
             "steps": steps,
             "data": {"train": corpus.train.fingerprint, "validation": corpus.validation.fingerprint},
         },
+        shortlist=_shortlist(corpus),
         card=write_card(facts, job.model, scores),
     )
     reporter.line(f"trained {steps} steps in {duration(seconds)}; best at step {best_step}; model in {run_dir / MODEL}")
     reporter.line(f"validation BLEU {scores.bleu.score:.2f}  {scores.bleu.signature}")
     return scores
+
+
+def _shortlist(corpus: Corpus) -> Shortlist:
+    """From as many pairs as a few seconds and 300 MB allow."""
+    encoded, tokenizers = corpus.encoded, corpus.tokenizers
+    rng = np.random.default_rng(0)
+    few = len(encoded) <= _MOST_PAIRS
+    members = np.arange(len(encoded)) if few else np.unique(rng.integers(len(encoded), size=_MOST_PAIRS))
+    sources, targets = encoded.ids(members)
+    order = rng.permutation(len(members))
+    enough = order[np.cumsum((sources.lengths * targets.lengths)[order]) <= _MOST_LINKS]
+    sides = sources.take(enough), targets.take(enough)
+    return learn_shortlist(*sides, len(tokenizers.source), len(tokenizers.target), tokenizers.joint)
 
 
 def is_written(job: Job, trainer: Trainer) -> bool:

@@ -9,7 +9,8 @@ import torch
 from nmt.models.config import AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.torch_model import TorchModel
-from nmt.search import Beam
+from nmt.search import Beam, Sampling
+from nmt.shortlist import Shortlist
 from nmt.tokenizer import BOS, EOS, PAD
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -51,7 +52,25 @@ def network(system: str) -> Seq2Seq:
 def exported(model: Seq2Seq, folder: Path, quantised: bool = False) -> OnnxModel:
     for name, content in functions(model).items():
         (folder / name).write_bytes(content)
-    return OnnxModel(folder, quantised, 1, lambda: model)
+    return OnnxModel(folder, quantised, 1, lambda: model, VOCABULARY)
+
+
+def test_a_shortlist_of_all_pieces_changes_nothing_and_a_short_one_keeps_to_it(tmp_path: Path) -> None:
+    model = network("gru, multihead")
+    whole = exported(model, tmp_path, quantised=True)
+    expected = Beam(beam_size=4, n_best=4)(whole, *sources())
+    for common in (range(2, VOCABULARY), range(2, 20)):
+        shortlist = Shortlist(np.array(common, dtype=np.int32), np.zeros((VOCABULARY, 1), dtype=np.int32), joint=False)
+        limited = OnnxModel(tmp_path, True, 1, lambda: model, VOCABULARY, shortlist)
+        found = Beam(beam_size=4, n_best=4)(limited, *sources())
+        tokens = {token for hypotheses in found for hypothesis in hypotheses for token in hypothesis.tokens}
+        assert tokens <= set(common)
+        samples = Sampling(n_best=4, seed=1)(limited, *sources())
+        assert {token for hypotheses in samples for hypothesis in hypotheses for token in hypothesis.tokens} <= set(common)
+        if len(common) > 20:
+            assert [[h.tokens for h in ours] for ours in found] == [[h.tokens for h in theirs] for theirs in expected]
+            # But for the probability of PAD and BOS, which no shortlist has.
+            assert found[0][0].score == pytest.approx(expected[0][0].score, abs=0.05)
 
 
 def sources() -> tuple[np.ndarray, np.ndarray]:
