@@ -34,27 +34,32 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         for x, y, grad_x in zip(inputs.split(BLOCK_ROWS), targets.split(BLOCK_ROWS), grad_inputs.split(BLOCK_ROWS), strict=True):
             logits = (x @ low_weight.t()).float().add_(bias)
             gold = logits.gather(1, y.unsqueeze(1)).squeeze(1)
-            mean, highest = logits.mean(dim=1), logits.amax(dim=1)
+            highest = logits.amax(dim=1)
             probabilities = torch.softmax(logits, dim=1)
             # The most likely piece has p >= 1 / vocab, so its logarithm is safe where the target's own may underflow.
             normaliser = highest - probabilities.amax(dim=1).log()
             nll = normaliser - gold
-            loss += ((1 - smoothing) * nll + smoothing * (normaliser - mean)).sum()
+            loss += (1 - smoothing) * nll.sum() + smoothing * normaliser.sum()
             negative_log_likelihood += nll.sum()
             if consistency:
                 divergence, grad_divergence = _divergence(logits, normaliser, probabilities)
                 loss += consistency / 2 * divergence
             if not any(ctx.needs_input_grad):
                 continue
-            # d loss / d logits = p − (1 − ε) onehot(y) − ε / V
-            grad = probabilities.sub_(smoothing / logits.shape[1])
-            if consistency:
-                grad.add_(grad_divergence, alpha=consistency / 2)
+            # d loss / d logits = p − (1 − ε) onehot(y) − ε / V, the last of which comes at the end
+            grad = probabilities.add_(grad_divergence, alpha=consistency / 2) if consistency else probabilities
             grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, smoothing - 1).unsqueeze(1))
             low_grad = grad.to(inputs.dtype)
             torch.mm(low_grad, low_weight, out=grad_x)
             _add_product(grad_weight, low_grad.t(), x)
             grad_bias += grad.sum(dim=0)
+        if smoothing:
+            # Σ_i mean_v (w_v · x_i + b_v) needs no logits, and nor do its gradients.
+            mean_weight, total = weight.mean(dim=0), inputs.sum(dim=0, dtype=weight.dtype)
+            loss -= smoothing * ((mean_weight * total).sum() + len(inputs) * bias.mean())
+            grad_inputs -= (smoothing * mean_weight).to(inputs.dtype)
+            grad_weight -= smoothing / len(weight) * total
+            grad_bias -= smoothing / len(weight) * len(inputs)
         ctx.save_for_backward(grad_inputs, grad_weight, grad_bias)
         ctx.mark_non_differentiable(negative_log_likelihood)
         return loss, negative_log_likelihood

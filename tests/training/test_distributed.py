@@ -308,7 +308,7 @@ def test_a_signal_or_the_end_of_one_process_is_that_of_all(
     ("override", "code", "sentence"),
     [
         ("-m", 2, "`-m` must run in one process, but torchrun started 2"),
-        ("training.validation_tokenize=14a", 1, "`tokenize` must be one of"),
+        ("training.validation_tokenize=14a", 1, "`training.validation_tokenize` must be one of"),
     ],
 )
 def test_a_mistake_is_told_once(
