@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from nmt.errors import UserError
 from nmt.models.config import AttentionKind
@@ -127,10 +129,32 @@ class AdditiveAttention(Attention):
         return self.key(states), states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        # [batch, queries, 1, hidden] + [batch, 1, src_len, hidden] → [batch, queries, src_len]
-        scores = self.energy(torch.tanh(self.query(query).unsqueeze(2) + memory.keys.unsqueeze(1))).squeeze(-1)
+        asked = self.query(query)
+        arguments = asked, memory.keys.to(asked.dtype), self.energy.weight.squeeze(0).to(asked.dtype)
+        scores: Tensor = _AdditiveScores.apply(*arguments)  # type: ignore[no-untyped-call]
         weights = masked_softmax(scores, memory.mask.unsqueeze(1))
         return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+
+
+class _AdditiveScores(torch.autograd.Function):
+    """vᵀ tanh(q + k) of asked q [batch, queries, hidden] and keys k [batch, src_len, hidden] → [batch, queries, src_len].
+
+    The sums, larger than all else in a decoder that goes step by step, are made again on the way back rather than kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, asked: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
+        ctx.save_for_backward(asked, keys, energy)
+        return (asked.unsqueeze(2) + keys.unsqueeze(1)).tanh_() @ energy
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        asked, keys, energy = ctx.saved_tensors
+        activated = (asked.unsqueeze(2) + keys.unsqueeze(1)).tanh_()
+        grad_energy = grads[0].flatten() @ activated.flatten(0, 2)
+        grad_sums = torch.ops.aten.tanh_backward(grads[0].unsqueeze(-1) * energy, activated)
+        return grad_sums.sum(dim=2), grad_sums.sum(dim=1), grad_energy
 
 
 class MultiHeadAttention(Attention):

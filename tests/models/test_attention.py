@@ -12,6 +12,7 @@ from nmt.models.attention import (
     Memory,
     MultiHeadAttention,
     NoContext,
+    _AdditiveScores,
     build_attention,
 )
 
@@ -114,6 +115,11 @@ def test_scores_of_one_unpadded_sentence_are_the_papers() -> None:
         for qs, ks in zip(multihead.query(q).chunk(2, dim=-1), multihead.key(k).chunk(2, dim=-1), strict=True)
     ]
     torch.testing.assert_close(found, (heads[0] + heads[1]) / 2)
+
+
+def test_gradients_of_additive_scores() -> None:
+    arguments = [torch.randn(*shape, dtype=torch.double, requires_grad=True) for shape in ((2, 3, 5), (2, 4, 5), (5,))]
+    assert torch.autograd.gradcheck(_AdditiveScores.apply, arguments)
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
