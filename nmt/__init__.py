@@ -23,6 +23,8 @@ A mask is True at real tokens.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nmt.version import __version__
+
 if TYPE_CHECKING:
     from nmt.errors import UsageError as UsageError
     from nmt.errors import UserError as UserError
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from nmt.translation import Translation as Translation
     from nmt.translator import Translator as Translator
 
-__version__ = "0.1.0"
 
 # Loaded when first asked for (PEP 562): `import nmt` and `nmt --help` don't wait for PyTorch.
 _PUBLIC = {

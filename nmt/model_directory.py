@@ -21,7 +21,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nmt
 from nmt.atomic import atomic_directory
 from nmt.errors import UserError
 from nmt.models.config import ModelConfig
@@ -29,6 +28,7 @@ from nmt.plain_data import name_of, read_bytes, read_json, read_settings, write_
 from nmt.search import STRATEGIES
 from nmt.search.base import SearchStrategy
 from nmt.tokenizer import JOINT_FILE, SOURCE_FILE, TARGET_FILE, Tokenizer, TokenizerPair
+from nmt.version import __version__
 
 if TYPE_CHECKING:
     from nmt.models.seq2seq import Seq2Seq
@@ -137,7 +137,7 @@ def save_model_directory(
     target = Path(path)
     if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
         raise UserError(f"`{target}` holds something else than a model, which saving a model there would delete")
-    facts = _Facts(FORMAT, nmt.__version__, *languages, _tokenizer_facts(tokenizers), config, max_source_length)
+    facts = _Facts(FORMAT, __version__, *languages, _tokenizer_facts(tokenizers), config, max_source_length)
     strategy = name_of(search, STRATEGIES)
     with atomic_directory(target) as directory:
         write_json(directory / CONFIG, asdict(facts))
@@ -213,7 +213,7 @@ def _check_format(file: Path, values: dict[str, Any]) -> None:
     if number > FORMAT:
         raise UserError(
             f"`{file}` has format {number}, written by nmt {values.get('nmt_version')}:"
-            f" this is nmt {nmt.__version__}, which reads up to format {FORMAT}; upgrade it"
+            f" this is nmt {__version__}, which reads up to format {FORMAT}; upgrade it"
         )
 
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-import nmt
 from nmt.cli.allocation import keep_memory
 from nmt.errors import UsageError, UserError
+from nmt.version import __version__
 
 USAGE = """\
 usage: nmt COMMAND …
@@ -98,7 +98,7 @@ def _command(arguments: list[str]) -> int:
 
             return export.run(rest)
         case "--version" | "-V":
-            print(f"nmt {nmt.__version__}")
+            print(f"nmt {__version__}")
             return DONE
         case "--help" | "-h" | "help":
             print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)

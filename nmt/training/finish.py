@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-import nmt
 from nmt.evaluation import Scores, score
 from nmt.model_directory import EVALUATION, SEARCH, read_search, save_model_directory
 from nmt.models.torch_model import TorchModel
@@ -20,6 +19,7 @@ from nmt.training.reporting import duration
 from nmt.training.run_directory import MODEL
 from nmt.training.validation import translate
 from nmt.translator import Translator
+from nmt.version import __version__
 
 _MOST_PAIRS, _MOST_LINKS = 2**18, 2**23  # that the shortlist is learned from
 
@@ -48,7 +48,7 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
         steps=steps,
         minutes=seconds / 60,
         device=device,
-        version=nmt.__version__,
+        version=__version__,
         config_yaml=job.config_yaml,
     )
     save_model_directory(
