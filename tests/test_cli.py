@@ -32,7 +32,7 @@ def test_help_is_a_result(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trian"]) == 2
     assert capsys.readouterr().err == (
-        "nmt: the command must be one of train, translate, evaluate, compare, inspect, but is `trian` instead;"
+        "nmt: the command must be one of train, translate, evaluate, compare, inspect, export, but is `trian` instead;"
         " did you mean `train`?\n"
     )
 
