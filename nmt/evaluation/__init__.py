@@ -1,0 +1,24 @@
+"""Translations held against references.
+
+    counts   what a metric counts in each sentence: scores, intervals and paired tests follow from it
+    scores   BLEU, chrF and TER, each with its signature
+    lengths  bins of a test set by the length of its sentences
+    tables   columns of text
+"""
+
+from nmt.evaluation.counts import RESAMPLES, Bootstrap, Counts, Score
+from nmt.evaluation.scores import Scores, bleu, count, count_all, is_unspaced, score, tokenizer_for
+
+__all__ = [
+    "RESAMPLES",
+    "Bootstrap",
+    "Counts",
+    "Score",
+    "Scores",
+    "bleu",
+    "count",
+    "count_all",
+    "is_unspaced",
+    "score",
+    "tokenizer_for",
+]
