@@ -51,12 +51,38 @@ def test_p_values_and_signatures_are_those_of_sacrebleus_paired_bootstrap(number
     assert first.summary.signature == str(signatures[name])
 
 
+@pytest.mark.parametrize(("number", "metric"), METRICS)
+def test_p_values_are_those_of_sacrebleus_approximate_randomisation(number: int, metric: BLEU | CHRF | TER) -> None:
+    references, hypotheses = systems()
+    named = [(str(place), one) for place, one in enumerate(hypotheses)]
+    signatures, theirs = PairedTest(named, {"metric": metric}, [references], test_type="ar", n_samples=1001)()
+    [name] = signatures
+    first, *others = counted(number)
+    assert [one.randomisation_p_value(first, trials=1001) for one in others] == [one.p_value for one in theirs[name][1:]]
+
+
 @pytest.mark.parametrize("metric", [0, 1, 2])
 def test_a_p_value_tells_chance_from_difference(metric: int) -> None:
     first, other, _, worse = bootstraps(metric)
     assert first.p_value(first) == 1
     assert other.p_value(first) == first.p_value(other)
     assert 1 / 1001 <= worse.p_value(first) < 0.01 < 0.05 < other.p_value(first)
+
+
+@pytest.mark.parametrize("metric", [0, 1, 2])
+def test_so_does_that_of_approximate_randomisation(metric: int) -> None:
+    first, other, _, worse = counted(metric)
+    assert other.randomisation_p_value(first) == first.randomisation_p_value(other)
+    assert 1 / 10_001 <= worse.randomisation_p_value(first) < 0.01 < 0.05 < other.randomisation_p_value(first)
+
+
+@pytest.mark.parametrize("metric", [0, 1, 2])
+def test_systems_that_are_alike_or_differ_in_one_sentence_are_not_told_apart(metric: int) -> None:
+    references, hypotheses = systems()
+    alike = count_all(hypotheses[0], references)[metric]
+    other = count_all([hypotheses[0][0], references[1], *hypotheses[0][2:]], references)[metric]
+    assert other.score() != alike.score()
+    assert alike.randomisation_p_value(alike) == other.randomisation_p_value(alike) == 1
 
 
 def test_resamples_of_two_systems_are_of_the_same_sentences() -> None:
@@ -69,6 +95,16 @@ def test_resamples_of_two_systems_are_of_the_same_sentences() -> None:
     drawn = numpy.random.default_rng(5).choice(SENTENCES, size=SENTENCES)
     lines = [hypotheses[0][place] for place in drawn], [references[place] for place in drawn]
     assert counts.bootstrap(resamples=1, seed=5).resampled[0] == bleu(*lines).score
+
+
+def test_a_trial_swaps_sentences_of_the_two_systems() -> None:
+    references, (first, second, *_) = systems()
+    swapped = numpy.random.default_rng(5).integers(2, size=SENTENCES, dtype=bool)
+    mixed = [(theirs, ours) if swap else (ours, theirs) for ours, theirs, swap in zip(first, second, swapped, strict=True)]
+    one, other = (bleu(lines, references).score for lines in zip(*mixed, strict=True))
+    real = bleu(first, references).score - bleu(second, references).score
+    p_value = count(first, references)[0].randomisation_p_value(count(second, references)[0], trials=1, seed=5)
+    assert p_value == (2 if abs(one - other) > abs(real) else 1) / 2
 
 
 def test_any_selection_of_the_sentences_can_be_scored_from_the_counts() -> None:
