@@ -3,6 +3,7 @@
     counts   what a metric counts in each sentence: scores, intervals and paired tests follow from it
     scores   BLEU, chrF and TER, each with its signature
     lengths  bins of a test set by the length of its sentences
+    words    F1 of words by their frequency
     tables   columns of text
 """
 
