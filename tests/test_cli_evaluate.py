@@ -14,10 +14,14 @@ def evaluate(model: Path, *arguments: str) -> int:
     return main(["evaluate", str(model), QUICK, *arguments])
 
 
-def test_files(tiny_model: Path, tiny_corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    source, reference, output = tiny_corpus / "test.en", tiny_corpus / "test.fr", tmp_path / "hypotheses.fr"
-    arguments = ["--source", str(source), "--reference", str(reference), "--output", str(output)]
-    assert evaluate(tiny_model, *arguments, "search.beam_size=2") == 0
+@pytest.fixture
+def files(tiny_corpus: Path) -> list[str]:
+    return ["--source", str(tiny_corpus / "test.en"), "--reference", str(tiny_corpus / "test.fr")]
+
+
+def test_files(tiny_model: Path, tiny_corpus: Path, files: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "comet"
+    assert evaluate(tiny_model, *files, "--output", str(output), "search.beam_size=2") == 0
     captured = capfd.readouterr()
     scores = json.loads(captured.out)
     assert captured.out.count("\n") == 1
@@ -28,25 +32,27 @@ def test_files(tiny_model: Path, tiny_corpus: Path, tmp_path: Path, capfd: pytes
         assert scores[metric]["signature"] in captured.err
     assert "tok:13a" in scores["bleu"]["signature"]
     assert (scores["search"]["strategy"], scores["search"]["beam_size"]) == ("beam", 2)
-    translated = output.read_text(encoding="utf-8")
-    assert translated.count("\n") == 8
 
     # What was kept is what was scored, and what `nmt translate` says.
     again = tmp_path / "again.fr"
     search = [QUICK, "search.beam_size=2"]
-    assert main(["translate", str(tiny_model), "--input", str(source), "--output", str(again), *search]) == 0
-    assert again.read_text(encoding="utf-8") == translated
+    assert main(["translate", str(tiny_model), "--input", files[1], "--output", str(again), *search]) == 0
+    translated = again.read_bytes()
+    assert translated.count(b"\n") == 8
+    kept = {file.name: file.read_bytes() for file in output.iterdir()}
+    source, reference = (tiny_corpus / name for name in ("test.en", "test.fr"))
+    assert kept == {"source.txt": source.read_bytes(), "hypotheses.txt": translated, "reference.txt": reference.read_bytes()}
 
 
 def test_data(tiny_model: Path, tiny_corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = [f"data.path={tiny_corpus}", "data.source=en", "data.target=fr", "search=greedy"]
     found = {}
     for split in ("test", "validation", "val", "train"):
-        output = tmp_path / split
-        assert evaluate(tiny_model, *data, f"split={split}", "--output", str(output)) == 0
+        assert evaluate(tiny_model, *data, f"split={split}", "--output", str(tmp_path / split)) == 0
         found[split] = json.loads(capfd.readouterr().out)["sentences"]
     assert found == {"test": 8, "validation": 8, "val": 8, "train": 120}
-    assert (tmp_path / "val").read_bytes() == (tmp_path / "validation").read_bytes() != (tmp_path / "test").read_bytes()
+    translated = {split: (tmp_path / split / "hypotheses.txt").read_bytes() for split in found}
+    assert translated["val"] == translated["validation"] != translated["test"]
 
 
 def test_default_split_has_the_name_that_data_gives_it(
@@ -77,6 +83,35 @@ def test_settings_of_the_scores(tiny_model: Path, tiny_corpus: Path, capfd: pyte
     assert "case:lc" in signature
 
 
+def test_what_is_kept_has_a_line_for_each_sentence_however_it_is_read(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("source", "1\r2\r\n\n\u20283\x0c4"), ("reference", "\n\ufeffz\n\r\n")):
+        Path(name).write_bytes(text.encode())
+    for _ in range(2):  # the folder of an earlier evaluation is replaced
+        assert evaluate(tiny_model, "--source", "source", "--reference", "reference", "--output", "kept") == 0
+    for name, lines in (("source", ["1 2", "", "\u20283\x0c4"]), ("reference", ["", "\ufeffz", ""])):
+        with open(f"kept/{name}.txt", encoding="utf-8") as file:  # as COMET does
+            assert [line.removesuffix("\n") for line in file.readlines()] == lines
+
+
+def test_a_folder_that_comes_to_nothing_leaves_nothing(
+    tiny_model: Path, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nmt.translator.Translator.translate", interrupt)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "hypotheses.txt").write_text("the one before")
+    for output in ("kept", "new"):
+        assert evaluate(tiny_model, *files, "--output", str(tmp_path / output)) == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert [path.read_text() for path in kept.iterdir()] == ["the one before"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -94,6 +129,16 @@ def test_settings_of_the_scores(tiny_model: Path, tiny_corpus: Path, capfd: pyte
         (["data=tyo"], 2, "did you mean `toy`?"),
         (["data=toy", "data.paht=x"], 2, "did you mean `data.path`?"),
         (["data=toy", "search.beam_size=2.5"], 2, "`search.beam_size` must be a whole number, but is `2.5` instead"),
+        (
+            ["--source", "two.en", "--reference", "two.fr", "--output", "folder"],
+            1,
+            "`--output` must be a new folder or that of an earlier evaluation, but `folder` holds `mine.txt`",
+        ),
+        (
+            ["--source", "two.en", "--reference", "two.fr", "--output", "two.en"],
+            1,
+            "`--output` must be a folder, but `two.en` is a file",
+        ),
     ],
 )
 def test_mistakes(
@@ -108,6 +153,8 @@ def test_mistakes(
     monkeypatch.chdir(tmp_path)
     for name, lines in (("two.en", 2), ("two.fr", 2), ("three.fr", 3)):
         Path(name).write_text("x\n" * lines, encoding="utf-8")
+    Path("folder").mkdir()
+    Path("folder/mine.txt").touch()
     assert evaluate(tiny_model, *arguments) == code
     captured = capfd.readouterr()
     assert captured.out == ""

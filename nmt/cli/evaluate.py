@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from nmt.cli.comet import comet_files
 from nmt.cli.compose import search_values
-from nmt.cli.lines import output
 from nmt.cli.load import translator_of
 from nmt.cli.references import HELP, add_arguments, chosen_files, read_test_set, settings_for
 from nmt.evaluation import score
@@ -28,12 +28,11 @@ def run(arguments: Sequence[str]) -> int:
     translator = translator_of(model, settings)
     sources, references = read_test_set(settings, files, model.languages[1])
 
-    print(f"translating {len(sources)} sentences on {translator.device}", file=sys.stderr)
     start = time.monotonic()
-    with output(chosen.output) as file:
+    with comet_files(chosen.output) as written:
+        print(f"translating {len(sources)} sentences on {translator.device}", file=sys.stderr)
         hypotheses = [str(translation) for translation in translator.translate(sources, batch_size=settings.batch_size)]
-        if chosen.output is not None:
-            file.write("".join(f"{hypothesis}\n" for hypothesis in hypotheses).encode())
+        written.write(sources, hypotheses, references)
     print(f"translated in {time.monotonic() - start:.1f} seconds", file=sys.stderr)
     scores = score(
         hypotheses,
@@ -54,6 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("model", metavar="MODEL", help="a model directory, such as runs/toy/model")
     add_arguments(parser)
-    parser.add_argument("--output", metavar="FILE", help="keep the model's translations there")
+    parser.add_argument("--output", metavar="DIR", help="a folder for source, translations and references, as COMET reads them")
     parser.add_argument("settings", metavar="SETTING=VALUE", nargs="*", default=[], help="see below")
     return parser
