@@ -4,6 +4,8 @@
     scores   BLEU, chrF and TER, each with its signature
     lengths  bins of a test set by the length of its sentences
     words    F1 of words by their frequency
+    report   a system in detail, alone or beside a baseline: as JSON and as a table
+    measure  how it comes about
     tables   columns of text
 """
 
