@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from nmt.cli.compose import SEARCH, compose, config_directory, register, search_overrides, to_settings
 from nmt.config import Device
 from nmt.config.evaluate import EvaluateConfig
+from nmt.config.scoring import ScoringConfig
 from nmt.config.train import TrainConfig
 from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError, UserError
@@ -89,7 +90,7 @@ def test_overrides_of_a_search_compose_exactly_it(command: str, root: type) -> N
     assert settings.search == search
 
 
-@pytest.mark.parametrize("root", [TrainConfig, TranslateConfig, EvaluateConfig])
+@pytest.mark.parametrize("root", [TrainConfig, TranslateConfig, EvaluateConfig, ScoringConfig])
 def test_dataclasses_survive_omegaconf(root: type) -> None:
     schema = OmegaConf.structured(root)
     assert set(schema) == {field.name for field in fields(root)}

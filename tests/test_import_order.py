@@ -97,3 +97,14 @@ def test_translating_does_not_load_what_training_needs() -> None:
 
 def test_help_does_not_wait_for_pytorch() -> None:
     assert "torch" not in modules_after("from nmt.cli import main; main(['--version'])")
+
+
+def test_scoring_a_file_does_not_wait_for_pytorch(tmp_path: Path) -> None:
+    for name in ("system", "baseline", "reference", "source"):
+        (tmp_path / name).write_text(f"{name} .\n")
+    arguments = ["evaluate", "tokenize=none", "--output", str(tmp_path / "kept")]
+    for option, name in (("hypotheses", "system"), ("baseline",) * 2, ("reference",) * 2, ("source",) * 2):
+        arguments += [f"--{option}", str(tmp_path / name)]
+    modules = modules_after(f"from nmt.cli import main; assert main({arguments}) == 0")
+    assert "nmt.evaluation.measure" in modules
+    assert modules.isdisjoint({"torch", "onnxruntime", "datasets", "pyarrow", "tensorboard"})

@@ -13,7 +13,8 @@ import torch
 from nmt.cli.compose import search_values
 from nmt.cli.lines import output
 from nmt.cli.load import translator_of
-from nmt.cli.references import HELP, add_arguments, chosen_files, read_test_set, settings_for
+from nmt.cli.references import HELP, add_arguments, chosen_files
+from nmt.cli.test_set import read_test_set, settings_for
 from nmt.comparison.measure import compare
 from nmt.comparison.page import comparison_page
 from nmt.comparison.results import Conditions, ParallelText, System

@@ -1,59 +1,105 @@
-"""``nmt evaluate``: translate a test set and score the translations."""
+"""``nmt evaluate``: score a model, or a file of translations, on a test set."""
 
 import argparse
 import json
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from nmt.cli.compose import search_values
-from nmt.cli.lines import output
-from nmt.cli.load import translator_of
-from nmt.cli.references import HELP, add_arguments, chosen_files, read_test_set, settings_for
-from nmt.evaluation import score
-from nmt.model_directory import load_model_directory
+from nmt.cli.comet import comet_files
+from nmt.cli.compose import compose, to_settings
+from nmt.cli.overrides import settings_of
+from nmt.cli.references import HELP, add_arguments, read_beside
+from nmt.config.scoring import ScoringConfig
+from nmt.data.parallel import read_lines
+from nmt.errors import UsageError
+from nmt.evaluation.measure import SystemOutput, evaluate
+from nmt.evaluation.report import Report
 
 _DESCRIPTION = """\
-Translate a test set and score the translations by sacreBLEU: BLEU, chrF and TER, each with its signature and a 95 %
-interval. A table goes to stderr and one JSON object to stdout.
+Translate a test set, or read its translations from a file, and score them by sacreBLEU: BLEU, chrF and TER, each with
+its signature and a 95 % interval; BLEU by length, F1 of words by frequency; and p-values against a baseline. A table
+goes to stderr and one JSON object to stdout.
+"""
+_EPILOG = """
+with --hypotheses there is no MODEL; --reference is needed, --source is not, and the settings are tokenize and lowercase.
+
+the folder of --output is what COMET reads; it is there when all is done, or not at all:
+  comet-score -s DIR/source.txt -t DIR/hypotheses.txt -r DIR/reference.txt
 """
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Score a model on a test set; returns the exit code."""
+    """Score a model or a file on a test set; returns the exit code."""
     chosen = _parser().parse_intermixed_args(arguments)
-    files = chosen_files(chosen.source, chosen.reference, chosen.settings)
-    model = load_model_directory(chosen.model)
-    settings = settings_for(model, chosen.settings, files)
-    translator = translator_of(model, settings)
-    sources, references = read_test_set(settings, files, model.languages[1])
+    if chosen.hypotheses is not None:
+        report, about = _evaluate_file(chosen)
+    elif chosen.arguments:
+        from nmt.cli.evaluate_model import evaluate_model  # scoring a file does not wait for PyTorch
 
-    print(f"translating {len(sources)} sentences on {translator.device}", file=sys.stderr)
-    start = time.monotonic()
-    with output(chosen.output) as file:
-        hypotheses = [str(translation) for translation in translator.translate(sources, batch_size=settings.batch_size)]
-        if chosen.output is not None:
-            file.write("".join(f"{hypothesis}\n" for hypothesis in hypotheses).encode())
-    print(f"translated in {time.monotonic() - start:.1f} seconds", file=sys.stderr)
-    scores = score(
-        hypotheses,
-        references,
-        tokenize=settings.tokenize,
-        target_language=model.languages[1],
-        lowercase=settings.lowercase,
-    )
-    print(scores.table(), file=sys.stderr)
-    record = {**scores.to_json(), "model": chosen.model, "search": search_values(settings.search)}
-    print(json.dumps(record, ensure_ascii=False))
+        report, about = evaluate_model(chosen)
+    else:
+        raise UsageError("what to evaluate must be given, by MODEL or by --hypotheses FILE, but is not")
+    print(report.table(), file=sys.stderr)
+    print(json.dumps({**report.to_json(), **about}, ensure_ascii=False))
     return 0
+
+
+def _evaluate_file(chosen: argparse.Namespace) -> tuple[Report, Mapping[str, object]]:
+    """The report on a file of translations, and what else there is to say about it."""
+    settings = _scoring(chosen.arguments)
+    if chosen.reference is None:
+        raise UsageError("--hypotheses must be given together with --reference FILE, which is not there")
+    if chosen.output is not None and chosen.source is None:
+        raise UsageError("--output must be given together with --source FILE, which COMET reads too, but which is not there")
+    if chosen.baseline is not None and Path(chosen.baseline).is_dir():
+        raise UsageError(f"with --hypotheses the baseline must be a file of translations, but `{chosen.baseline}` is a folder")
+    references = list(read_lines(chosen.reference))
+    hypotheses = read_beside(chosen.hypotheses, len(references))
+    sources = None if chosen.source is None else read_beside(chosen.source, len(references))
+    baseline = None if chosen.baseline is None else read_beside(chosen.baseline, len(references))
+    with comet_files(chosen.output) as written:
+        written.write(sources or [], hypotheses, references)
+        report = evaluate(
+            SystemOutput(chosen.hypotheses, hypotheses),
+            references,
+            baseline=None if baseline is None else SystemOutput(chosen.baseline, baseline),
+            sources=sources,
+            tokenize=settings.tokenize,
+            lowercase=settings.lowercase,
+        )
+    return report, {"hypotheses": chosen.hypotheses}
+
+
+def _scoring(arguments: Sequence[str]) -> ScoringConfig:
+    known = settings_of(ScoringConfig)
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        if not equals:
+            raise UsageError(f"either MODEL or --hypotheses must be given, but both are there (`{argument}`)")
+        if name not in known:
+            raise UsageError(f"with --hypotheses the settings must be of {', '.join(known)}, but `{argument}` is there")
+    return to_settings(compose("scoring", ScoringConfig, arguments), ScoringConfig)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "nmt evaluate", description=_DESCRIPTION, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+        "nmt evaluate",
+        usage="nmt evaluate MODEL --source FILE --reference FILE [--baseline FILE|MODEL] [--output DIR] [SETTING=VALUE ...]\n"
+        "       nmt evaluate MODEL data=NAME split=NAME [--baseline FILE|MODEL] [--output DIR] [SETTING=VALUE ...]\n"
+        "       nmt evaluate --hypotheses FILE --reference FILE [--source FILE] [--baseline FILE] [--output DIR]\n"
+        "                    [SETTING=VALUE ...]",
+        description=_DESCRIPTION,
+        epilog=HELP + _EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="a model directory, such as runs/toy/model")
+    parser.add_argument("arguments", metavar="MODEL", nargs="*", help="a model directory, such as runs/toy/model")
+    parser.add_argument("--hypotheses", metavar="FILE", help="translations to score instead of a model's, a sentence a line")
     add_arguments(parser)
-    parser.add_argument("--output", metavar="FILE", help="keep the model's translations there")
-    parser.add_argument("settings", metavar="SETTING=VALUE", nargs="*", default=[], help="see below")
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE|MODEL",
+        help="translations to test against, or a model directory: paired bootstrap and approximate randomisation",
+    )
+    parser.add_argument("--output", metavar="DIR", help="a folder for source, translations and references, as COMET reads them")
     return parser

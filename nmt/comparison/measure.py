@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from nmt.comparison.differences import most_different
-from nmt.comparison.lengths import LengthBin, length_bins, lengths_of
 from nmt.comparison.results import Comparison, Conditions, ParallelText, Result, System
 from nmt.evaluation import Bootstrap, Counts, count, is_unspaced
+from nmt.evaluation.lengths import LengthBin, length_bins, lengths_of
 
 
 def compare(

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from nmt.comparison.differences import Differences
-from nmt.comparison.lengths import LengthBin
 from nmt.comparison.runs import Run
 from nmt.evaluation import RESAMPLES, Score
+from nmt.evaluation.lengths import LengthBin
+from nmt.evaluation.tables import NOTHING, aligned, bounds
 from nmt.training.reporting import duration
 
-NOTHING = "–"  # stands where there is no figure
 _IN_TABLE = 2  # of the largest gains, and of the largest losses
 
 
@@ -130,7 +130,7 @@ class Comparison:
 
     def table(self) -> str:
         """The same for people: aligned, without a final newline."""
-        parts = [_aligned(*self.summary()), _aligned(*self.by_length())]
+        parts = [aligned(*self.summary()), aligned(*self.by_length())]
         parts += [_examples(self.results[0].system.run.name, one, len(self.test_set.sources)) for one in self.differences]
         return "\n\n".join([*parts, "\n".join(self.notes())])
 
@@ -151,22 +151,11 @@ def _row(result: Result) -> list[str]:
 
 
 def _scored(score: Score, p_value: float | None) -> list[str]:
-    bounds = "{:.2f} to {:.2f}".format(*score.interval) if score.interval else NOTHING
-    return [f"{score.score:.2f}", bounds, NOTHING if p_value is None else f"{p_value:.3f}"]
+    return [f"{score.score:.2f}", bounds(score), NOTHING if p_value is None else f"{p_value:.3f}"]
 
 
 def _told(search: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in search.items())
-
-
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, the first aligned left, the others right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = []
-    for name, *cells in (header, *rows):
-        columns = [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))]
-        lines.append("   ".join(columns).rstrip())
-    return "\n".join(lines)
 
 
 def _examples(baseline: str, differences: Differences, sentences: int) -> str:

@@ -1,4 +1,4 @@
-"""Bins of a test set by the length of the source, about equally full."""
+"""Bins of a test set by the length of the source or of the reference, about equally full."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ BINS = 5
 
 @dataclass(frozen=True)
 class LengthBin:
-    """The sentences whose source is ``low`` to ``high`` long; ``members`` [sentences] is True at these."""
+    """The sentences of the test set that are ``low`` to ``high`` long; ``members`` [sentences] is True at these."""
 
     low: int
     high: int
@@ -25,9 +25,9 @@ class LengthBin:
         return int(self.members.sum())
 
 
-def lengths_of(sources: Sequence[str], unspaced: bool) -> "numpy.ndarray":
-    """The length of each source [sentences]: words between spaces, or characters where the language has no spaces."""
-    return numpy.array([len("".join(source.split())) if unspaced else len(source.split()) for source in sources])
+def lengths_of(texts: Sequence[str], unspaced: bool) -> "numpy.ndarray":
+    """The length of each of the ``texts`` [sentences]: words between spaces, or characters where the language has no spaces."""
+    return numpy.array([len("".join(text.split())) if unspaced else len(text.split()) for text in texts])
 
 
 def length_bins(lengths: "numpy.ndarray", bins: int = BINS) -> list[LengthBin]:

@@ -3,15 +3,13 @@
 import json
 import random
 
-import numpy
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
-from sacrebleu.significance import PairedTest
 
 from nmt.errors import UserError
-from nmt.evaluation import Bootstrap, bleu, count, score, tokenizer_for
+from nmt.evaluation import bleu, score, tokenizer_for
 
 WORDS = ["Der", "Hund,", "ein", "Mann", "und", "die", "Frau:", "sie", "sehen", "den", "roten", "Ball", "auf", "Straße", "."]
 
@@ -86,66 +84,6 @@ def test_known_cases() -> None:
     one_edit = score(["the cat sat here"], ["the cat sat there"], tokenize="none")
     assert one_edit.ter.score == 25
     assert one_edit.bleu.score == pytest.approx(100 * (3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** 0.25)
-
-
-def systems() -> tuple[list[str], list[list[str]]]:
-    """References and four systems: chance made the difference of the first three; the last is worse than these."""
-    _, references = corpus(60)
-
-    def damaged(seed: int, share: float) -> list[str]:
-        generator = random.Random(seed)
-        return [" ".join(word for word in line.split() if generator.random() > share) for line in references]
-
-    return references, [damaged(1, 0.2), damaged(2, 0.2), damaged(3, 0.2), damaged(4, 0.5)]
-
-
-def bootstraps(metric: int) -> list[Bootstrap]:
-    references, hypotheses = systems()
-    return [count(one, references)[metric].bootstrap() for one in hypotheses]
-
-
-@pytest.mark.parametrize(("number", "metric"), [(0, BLEU()), (1, CHRF())])
-def test_p_values_and_signatures_are_those_of_sacrebleus_paired_bootstrap(number: int, metric: BLEU | CHRF) -> None:
-    references, hypotheses = systems()
-    named = [(str(place), one) for place, one in enumerate(hypotheses)]
-    signatures, theirs = PairedTest(named, {"metric": metric}, [references], test_type="bs")()
-    [name] = signatures
-    first, *others = bootstraps(number)
-    for ours, their in zip(others, theirs[name][1:], strict=True):
-        assert ours.summary.score == their.score
-        # sacreBLEU computes the scores of its resamples in fp32: one that is almost as far as the real difference may be counted.
-        assert ours.p_value(first) == pytest.approx(their.p_value, abs=1.5 / 1001)
-    assert first.summary.signature == str(signatures[name])
-
-
-@pytest.mark.parametrize("metric", [0, 1])
-def test_a_p_value_tells_chance_from_difference(metric: int) -> None:
-    first, other, _, worse = bootstraps(metric)
-    assert first.p_value(first) == 1
-    assert other.p_value(first) == first.p_value(other)
-    assert 1 / 1001 <= worse.p_value(first) < 0.01 < 0.05 < other.p_value(first)
-
-
-def test_resamples_of_two_systems_are_of_the_same_sentences() -> None:
-    references, hypotheses = systems()
-    counts, _ = count(hypotheses[0], references)
-    twice, _ = count(hypotheses[0] * 2, references * 2)
-    assert (counts.bootstrap().resampled == count(hypotheses[0], references)[0].bootstrap().resampled).all()
-    assert len(twice.bootstrap(resamples=7).resampled) == 7
-    # A resample is the score of the sentences drawn.
-    drawn = numpy.random.default_rng(5).choice(60, size=60)
-    lines = [hypotheses[0][place] for place in drawn], [references[place] for place in drawn]
-    assert counts.bootstrap(resamples=1, seed=5).resampled[0] == bleu(*lines).score
-
-
-def test_any_selection_of_the_sentences_can_be_scored_from_the_counts() -> None:
-    references, hypotheses = systems()
-    counts, chrf = count(hypotheses[0], references)
-    chosen = numpy.arange(60) % 3 == 0
-    assert counts.score(chosen) == bleu(hypotheses[0][::3], references[::3]).score
-    assert counts.score() == bleu(hypotheses[0], references).score
-    for hypothesis, reference, found in zip(hypotheses[0], references, chrf.sentence_scores(), strict=True):
-        assert found == CHRF().sentence_score(hypothesis, [reference]).score
 
 
 @pytest.mark.parametrize(("hypothesis", "reference", "ter"), [("", "a b", 100), ("a b", "", 100), ("", "", 0)])

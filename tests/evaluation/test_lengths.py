@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from nmt.comparison.lengths import BINS, length_bins, lengths_of
+from nmt.evaluation.lengths import BINS, length_bins, lengths_of
 
 GENERATOR = numpy.random.default_rng(1)
 
