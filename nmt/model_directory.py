@@ -61,10 +61,13 @@ class LoadedModel:
 
     @cached_property
     def shortlist(self) -> "Shortlist":
-        """Of the target pieces that a source can ask for. Raises ``UserError`` if there is none."""
+        """Of the target pieces that a source can ask for. Raises ``UserError`` if there is none, or another model's."""
         from nmt.shortlist import Shortlist
 
-        return Shortlist.load(self.directory / SHORTLIST)
+        file = self.directory / SHORTLIST
+        if not file.exists():
+            raise UserError(f"`shortlist=true` needs `{file}`, which training leaves there, but it is missing")
+        return Shortlist.load(file, len(self.tokenizers.source), len(self.tokenizers.target))
 
     @cached_property
     def model(self) -> "Seq2Seq":

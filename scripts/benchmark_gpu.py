@@ -2,7 +2,6 @@
 
     python scripts/benchmark_gpu.py --data DIR [--output FILE] [--bleu 38] [--steps 50] [SETTING=VALUE …]
 
-
 DIR is the folder of the raw files. The first run starts from raw text with an empty data cache, is watched until its validation
 BLEU is reached and then stopped; target tokens/s are the median of what it logs. The second is profiled for some steps in its
 middle. A table goes to stderr and JSON to stdout, or to --output. ``device=cpu`` tries the script where there is no GPU.

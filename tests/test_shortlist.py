@@ -68,8 +68,17 @@ def test_the_file_comes_back_and_a_foreign_one_is_named(tmp_path: Path) -> None:
     file = tmp_path / "shortlist.safetensors"
     shortlist = learn_shortlist(*pairs(100), WORDS + 4, WORDS + 4, joint=True)
     shortlist.save(file)
-    found = Shortlist.load(file)
+    found = Shortlist.load(file, WORDS + 4, WORDS + 4)
     assert found.joint and (found.common == shortlist.common).all() and (found.likeliest == shortlist.likeliest).all()
+    for sizes in ((WORDS + 3, WORDS + 4), (WORDS + 4, 50)):
+        with pytest.raises(UserError, match=f"must be of the model's {sizes[0]} and {sizes[1]} pieces, but is of others"):
+            Shortlist.load(file, *sizes)
     file.write_bytes(b"no")
     with pytest.raises(UserError, match="is damaged or no shortlist"):
-        Shortlist.load(file)
+        Shortlist.load(file, WORDS + 4, WORDS + 4)
+
+
+def test_padding_brings_nothing_in() -> None:
+    shortlist = learn_shortlist(*pairs(300), WORDS + 4, WORDS + 4, joint=True)
+    alone, padded = np.array([[10, 20, EOS]]), np.array([[10, 20, EOS, PAD]])
+    assert shortlist.candidates(alone).tolist() == shortlist.candidates(padded).tolist()

@@ -139,9 +139,9 @@ def decode(
     history = History() if history is None else history
     for number in count(1):
         output = model.step(live.tokens, state, memory)
+        candidates = in_slots(choose(Step(number, output, live)), live)
         if beta > 0:
             live.attention_sum += required(output.attention)
-        candidates = in_slots(choose(Step(number, output, live)), live)
         rows = row_numbers(candidates.place, live.log_prob.shape[1])
         attention = output.attention if with_attention else None
         growing, score = settle(number, candidates, live, kept, alpha, beta)

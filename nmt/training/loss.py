@@ -23,7 +23,14 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, consistency: float
+        ctx: Any,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        smoothing: float,
+        consistency: float,
+        with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
         low_weight = weight.to(inputs.dtype)
         grad_inputs = torch.empty_like(inputs)
@@ -44,7 +51,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             if consistency:
                 divergence, grad_divergence = _divergence(logits, normaliser, probabilities)
                 loss += consistency / 2 * divergence
-            if not any(ctx.needs_input_grad):
+            if not with_gradient:
                 continue
             # d loss / d logits = p − (1 − ε) onehot(y) − ε / V, the last of which comes at the end
             grad = probabilities.add_(grad_divergence, alpha=consistency / 2) if consistency else probabilities
@@ -65,10 +72,10 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         return loss, negative_log_likelihood
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None, None]:
         grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
-        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None, None
+        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None, None, None
 
 
 def _divergence(logits: Tensor, normaliser: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,5 +122,5 @@ def projected_cross_entropy(
     With ``consistency`` α, R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448, equation 4): each token has two rows,
     one after the other, from two passes that dropout sets apart, and the loss α / 2 times the divergences of both ways.
     """
-    arguments = inputs, weight, bias, targets, smoothing, consistency
+    arguments = inputs, weight, bias, targets, smoothing, consistency, torch.is_grad_enabled()
     return _ProjectedCrossEntropy.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]

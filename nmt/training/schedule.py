@@ -64,7 +64,7 @@ class Constant(Schedule):
 
 @dataclass
 class WarmupStableDecay(Schedule):
-    """The peak rate until ``decay_steps`` before the end, then to 0 as 1 − √ (Hu et al. 2024; Hägele et al. 2024, section 3).
+    """The peak rate until ``decay_steps`` before the end, then down as 1 − √ (Hu et al. 2024; Hägele et al. 2024, section 3).
 
     A run that goes on with more ``training.max_steps`` before its descent is what it would have been with them from the start.
     """
@@ -78,7 +78,7 @@ class WarmupStableDecay(Schedule):
 
     def after_warmup(self, step: int, max_steps: int) -> float:
         steps = min(self.decay_steps, max_steps - self.warmup_steps)
-        left = max(0, max_steps - step)
+        left = max(0, max_steps + 1 - step)
         return 1.0 if left >= steps else 1 - math.sqrt((steps - left) / steps)
 
 

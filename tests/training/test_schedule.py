@@ -29,10 +29,10 @@ def test_cosine_is_half_way_in_the_middle_and_final_at_the_end_and_after() -> No
 
 def test_the_stable_rate_depends_on_the_end_only_while_it_descends() -> None:
     schedule = WarmupStableDecay(warmup_steps=10, decay_steps=40)
-    assert [schedule(step, 100) for step in range(10, 61)] == [1.0] * 51
-    assert schedule(70, 100) == pytest.approx(0.5) and schedule(100, 100) == schedule(120, 100) == 0
-    assert schedule(70, 200) == 1
-    assert WarmupStableDecay(warmup_steps=10, decay_steps=400)(110, 110) == 0
+    assert [schedule(step, 100) for step in range(10, 62)] == [1.0] * 52
+    assert schedule(71, 100) == pytest.approx(0.5) and 0 < schedule(100, 100) < 0.02 and schedule(120, 100) == 0
+    assert schedule(71, 200) == 1
+    assert WarmupStableDecay(warmup_steps=10, decay_steps=400)(111, 110) == 0
 
 
 def test_decay_steps_must_be_positive() -> None:
