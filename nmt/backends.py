@@ -26,8 +26,8 @@ class TranslationModel(Model[Any, Any], Protocol):
 
 
 class Backend(StrEnum):
-    """What computes a translation; ``auto`` is ONNX Runtime for an exported model, where it is installed and the device is not
-    CUDA, else PyTorch.
+    """What computes a translation; ``auto`` is ONNX Runtime for an exported model, where it is installed and the device is
+    ``auto`` or ``cpu``, else PyTorch.
     """
 
     auto = "auto"
@@ -39,38 +39,46 @@ def model_of(
     loaded: LoadedModel,
     device: str = "auto",
     backend: Backend = Backend.auto,
-    quantised: bool = True,
+    *,
+    quantised: bool = False,
     shortlist: bool = False,
     num_threads: int | None = None,
 ) -> TranslationModel:
     """The model in a model directory, ready to be stepped.
 
-    ``num_threads`` None is what the backend takes by itself; ``quantised`` is ONNX Runtime's. Raises ``UserError`` if the backend
-    is not there, or not on this device.
+    ``num_threads`` None is what the backend takes by itself. ``quantised`` and ``shortlist`` are ONNX Runtime's: products in 8
+    bits, and these over a few target pieces only; then what is in a batch with a sentence has a say in its translation. Raises
+    ``UserError`` if the backend is not there, or not on this device.
     """
-    exported = (loaded.directory / ONNX).is_dir()
+    exported, on_cpu = (loaded.directory / ONNX).is_dir(), device in ("auto", "cpu")
     if backend is Backend.auto:
-        usable = exported and device != "cuda" and importlib.util.find_spec("onnxruntime") is not None
+        usable = exported and on_cpu and importlib.util.find_spec("onnxruntime") is not None
         backend = Backend.onnx if usable else Backend.torch
-    if shortlist and (backend is Backend.torch or not quantised):
-        raise UserError("`shortlist=true` needs an exported model with `quantised=true` on the CPU, but this is another")
     if backend is Backend.torch:
-        import torch
-
-        from nmt.models.torch_model import TorchModel, resolve_device
-
-        where = resolve_device(device)
-        if num_threads is not None:
-            torch.set_num_threads(num_threads)
-        return TorchModel(loaded.model.to(where), where)
-    if device == "cuda":
-        raise UserError("`backend` must be torch with `device=cuda`, but is onnx instead")
+        if quantised or shortlist:
+            name = "quantised" if quantised else "shortlist"
+            raise UserError(f"`{name}` must be false with PyTorch, but is true: `nmt export` the model, and install `nmt[onnx]`")
+        return _in_torch(loaded, device, num_threads)
+    if not on_cpu:
+        raise UserError(f"`backend` must be torch with `device={device}`, but is onnx instead")
     if not exported:
         raise UserError(f"`backend=onnx` needs an exported model, but `{loaded.directory}` is none: see `nmt export --help`")
+    if shortlist and not quantised:
+        raise UserError("`quantised` must be true with `shortlist=true`, but is false instead")
     try:
         from nmt.onnx.model import OnnxModel
     except ImportError as error:
         raise UserError("`backend=onnx` needs the package onnxruntime, which is missing: install `nmt[onnx]`") from error
-    threads, vocab_size = num_threads or 0, len(loaded.tokenizers.target)
     words = loaded.shortlist if shortlist else None
-    return OnnxModel(loaded.directory / ONNX, quantised, threads, lambda: loaded.model, vocab_size, words)
+    return OnnxModel(loaded, quantised, num_threads or 0, words)
+
+
+def _in_torch(loaded: LoadedModel, device: str, num_threads: int | None) -> TranslationModel:
+    import torch
+
+    from nmt.models.torch_model import TorchModel, resolve_device
+
+    where = resolve_device(device)
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    return TorchModel(loaded.model.to(where), where)

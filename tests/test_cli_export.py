@@ -17,6 +17,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 FILES = ["encode.onnx", "project.int8.onnx", "step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"]
+NOT_HERE = "must be false with PyTorch, but is true: `nmt export` the model, and install `nmt[onnx]`"
 SOURCES = ["The red car is small .", "", "dog cat"]
 
 
@@ -38,8 +39,9 @@ def translations(model: Path, tmp_path: Path, *settings: str) -> list[str]:
 def test_a_model_that_was_exported_translates_as_before(exported: Path, tmp_path: Path) -> None:
     assert sorted(file.name for file in (exported / "onnx").iterdir()) == FILES
     in_torch = translations(exported, tmp_path, "backend=torch")
-    assert translations(exported, tmp_path, "quantised=false") == in_torch
-    assert len(translations(exported, tmp_path)) == len(translations(exported, tmp_path, "shortlist=true")) == len(SOURCES)
+    assert translations(exported, tmp_path) == in_torch
+    for settings in (["quantised=true"], ["quantised=true", "shortlist=true"]):
+        assert len(translations(exported, tmp_path, *settings)) == len(SOURCES)
 
 
 def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: Path, tiny_model: Path) -> None:
@@ -62,10 +64,8 @@ def test_translating_with_it_needs_no_pytorch(exported: Path, tmp_path: Path) ->
     ("settings", "message"),
     [
         (["backend=onnx"], "`backend=onnx` needs an exported model, but `{}` is none: see `nmt export --help`"),
-        (
-            ["shortlist=true"],
-            "`shortlist=true` needs an exported model with `quantised=true` on the CPU, but this is another",
-        ),
+        (["quantised=true"], f"`quantised` {NOT_HERE}"),
+        (["shortlist=true"], f"`shortlist` {NOT_HERE}"),
         (["backend=onnx", "device=cuda"], "`backend` must be torch with `device=cuda`, but is onnx instead"),
     ],
 )
@@ -76,10 +76,31 @@ def test_a_backend_that_is_not_there(
     assert capsys.readouterr().err == f"nmt: {message.format(tiny_model)}\n"
 
 
+def test_a_shortlist_needs_8_bits_and_its_file(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["translate", str(exported), "shortlist=true"]) == 1
+    assert capsys.readouterr().err == "nmt: `quantised` must be true with `shortlist=true`, but is false instead\n"
+    (exported / "shortlist.safetensors").unlink()
+    assert main(["translate", str(exported), "shortlist=true", "quantised=true"]) == 1
+    assert "needs" in (message := capsys.readouterr().err) and "but it is missing" in message
+
+
+def test_evaluating_is_in_pytorch_unless_told_otherwise(
+    exported: Path, tiny_corpus: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = ["data=parallel", f"data.path={tiny_corpus}", "data.source=en", "data.target=fr"]
+    devices = {}
+    for backend in ("", "backend=onnx", "backend=auto", "backend=onnx quantised=true"):
+        assert main(["evaluate", str(exported), *data, *backend.split()]) == 0
+        devices[backend] = json.loads(capfd.readouterr().out)["computed_on"]
+    onnx = "cpu, ONNX Runtime"
+    assert devices == {"": "cpu", "backend=onnx": onnx, "backend=auto": onnx, "backend=onnx quantised=true": f"{onnx}, 8 bits"}
+
+
 def test_a_damaged_file_is_named(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (exported / "onnx" / "step.int8.onnx").write_bytes(b"onnx")
     capsys.readouterr()
-    assert main(["translate", str(exported)]) == 1
+    assert main(["translate", str(exported), "quantised=true"]) == 1
     expected = f"nmt: `{exported / 'onnx' / 'step.int8.onnx'}` is damaged or no ONNX file: export the model again\n"
     assert capsys.readouterr().err == expected
 

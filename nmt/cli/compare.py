@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         comparison = compare(
             systems,
             ParallelText(_name(files, overrides), languages, sources, references),
-            Conditions(str(translators[0].device), torch.get_num_threads(), common.batch_size),
+            Conditions(str(translators[0].device), common.num_threads or torch.get_num_threads(), common.batch_size),
             tokenize=common.tokenize,
             lowercase=common.lowercase,
         )

@@ -69,7 +69,8 @@ def evaluate_model(chosen: argparse.Namespace) -> tuple[Report, Mapping[str, obj
         tokenize=settings.tokenize,
         lowercase=settings.lowercase,
     )
-    return report, {"model": path, "search": search_values(settings.search), **baseline.about}
+    about = {"model": path, "computed_on": str(model.translator.device), "search": search_values(settings.search)}
+    return report, {**about, **baseline.about}
 
 
 def _load(path: str, overrides: Sequence[str], files: tuple[Path, Path] | None) -> _Model:

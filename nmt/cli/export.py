@@ -8,7 +8,12 @@ from nmt.model_directory import load_model_directory
 
 _DESCRIPTION = """\
 Write the functions of a model as ONNX files, into the folder onnx of its directory. From then on nmt translate computes
-with ONNX Runtime on the CPU, with 8-bit products unless quantised=false says otherwise; backend=torch is what it was.
+with ONNX Runtime on the CPU, and so do nmt evaluate and nmt compare with backend=onnx. Faster still:
+
+  quantised=true                  products in 8 bits
+  quantised=true shortlist=true   and only over target pieces that go with the source's
+
+With these two a translation depends a little on what else is translated with it; nmt evaluate tells what they cost.
 """
 
 

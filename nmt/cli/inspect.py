@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from nmt.backends import Backend
 from nmt.cli.compose import search_values, to_settings
 from nmt.cli.inspect_memory import Render, as_bytes, run_memory
 from nmt.cli.lines import output, windows
@@ -121,6 +122,7 @@ def _settings(model: LoadedModel, overrides: Sequence[str]) -> TranslateConfig:
     config = compose_for(model, "translate", TranslateConfig, overrides)
     if "beam_size" in config.search and not any(override.startswith("search.n_best=") for override in overrides):
         config.search.n_best = config.search.beam_size
+    config.backend = Backend.torch  # which knows its gates
     return to_settings(config, TranslateConfig)
 
 

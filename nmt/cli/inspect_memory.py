@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from nmt.backends import Backend
 from nmt.cli.compose import to_settings
 from nmt.cli.lines import output, windows
 from nmt.cli.load import compose_for, translator_of
@@ -31,7 +32,9 @@ def run_memory(paths: Sequence[str], overrides: Sequence[str], source: str | Non
             lowest_layer(model.model)
         except UserError as error:
             raise UserError(f"`{one.name}`: {error}") from error
-        settings = to_settings(compose_for(model, "translate", TranslateConfig, overrides), TranslateConfig)
+        config = compose_for(model, "translate", TranslateConfig, overrides)
+        config.backend = Backend.torch
+        settings = to_settings(config, TranslateConfig)
         translators.append(translator_of(model, settings))
     sentences = _sentences(source)
     with output(target) as file:

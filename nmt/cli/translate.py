@@ -25,7 +25,7 @@ settings:
   search.temperature=1.0  search.top_k=0  search.top_p=1.0  search.seed=0   of search=sampling
   batch_size=64   sentences at a time
   device=auto|cpu|cuda  num_threads=4
-  backend=auto|torch|onnx  quantised=true  shortlist=false   of an exported model (see nmt export --help)
+  backend=auto|torch|onnx  quantised=true  shortlist=true   of an exported model (see nmt export --help)
 
 The file of --output appears when all lines are done; until then, and if it comes to nothing, they are in FILE.part.
 """

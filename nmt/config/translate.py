@@ -11,12 +11,12 @@ from nmt.search.base import SearchStrategy
 class TranslateConfig:
     """``num_threads`` is that of the CPU; None leaves it to what computes; ``batch_size`` counts sentences. ``quantised``: with
     ONNX Runtime products are done in 8 bits. ``shortlist``: and only target pieces are considered that pieces of the source
-    brought about in training.
+    brought about in training. With both, what is translated together is not always what it is one by one.
     """
 
     device: Device = Device.auto
     backend: Backend = Backend.auto
-    quantised: bool = True
+    quantised: bool = False
     shortlist: bool = False
     num_threads: int | None = 1
     batch_size: int = 64

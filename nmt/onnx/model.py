@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import numpy as np
 import onnxruntime
 
 from nmt.errors import UserError
+from nmt.model_directory import ONNX, LoadedModel
 from nmt.plain_data import read_bytes
 from nmt.shortlist import Shortlist
 
@@ -94,38 +94,29 @@ class OnnxOutput:
 
 
 class OnnxModel:
-    """A ``nmt.search.base.Model`` on the CPU: the exported functions in ``folder``, computed by ``threads`` threads (0: as many
-    as there are cores). ``quantised``: with 8-bit products. A ``shortlist``, which needs these, decides for each batch which
-    target pieces there are.
-
-    ``network`` gives the network itself where it is asked for, which takes PyTorch.
+    """A ``nmt.search.base.Model`` on the CPU: the exported functions of a model, computed by ``threads`` threads (0: as many as
+    there are cores). ``quantised``: with 8-bit products. A ``shortlist``, which needs these, decides for each batch which target
+    pieces there are.
     """
 
-    device = "cpu"
-
-    def __init__(
-        self,
-        folder: Path,
-        quantised: bool,
-        threads: int,
-        network: Callable[[], Seq2Seq],
-        vocab_size: int,
-        shortlist: Shortlist | None = None,
-    ) -> None:
+    def __init__(self, loaded: LoadedModel, quantised: bool, threads: int, shortlist: Shortlist | None = None) -> None:
+        folder = loaded.directory / ONNX
         step = STEP_SHORTLISTED if shortlist else STEP_8_BIT if quantised else STEP
         self._encode, self._step = session(folder / ENCODE, threads), session(folder / step, threads)
-        self._shortlist = shortlist
         self._project = session(folder / PROJECT, threads) if shortlist else None
-        self._network = network
+        self._shortlist = shortlist
+        self._loaded = loaded
+        self.device = "cpu, ONNX Runtime" + ", 8 bits" * quantised + ", shortlist" * bool(shortlist)
+        self.vocab_size = len(loaded.tokenizers.target)
         self.outputs = {output.name: output.shape for output in self._step.get_outputs()}
         self._inputs = {value.name: value.shape for value in self._step.get_inputs()}
         self.next_state = [name for name in self.outputs if name.startswith(("next_state", "next_feed"))]
         self.always = [*self.next_state, *(["attention"] if "attention" in self.outputs else [])]
-        self.vocab_size = vocab_size
 
     @property
     def network(self) -> Seq2Seq:
-        return self._network()
+        """The network itself, which takes PyTorch."""
+        return self._loaded.model
 
     def encode(self, source: np.ndarray, source_mask: np.ndarray) -> OnnxMemory:
         lengths = source_mask.sum(axis=1).astype(np.int32)
@@ -176,7 +167,10 @@ def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Without VNNI, products of 8 bits overflow unless they are done another way.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    content = read_bytes(file)
     try:
-        return onnxruntime.InferenceSession(read_bytes(file), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own have no common base
         raise UserError(f"`{file}` is damaged or no ONNX file: export the model again") from error

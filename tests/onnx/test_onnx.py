@@ -1,11 +1,13 @@
 """What ONNX Runtime computes is what the network computes, for every part that exports."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from nmt.model_directory import ONNX, LoadedModel
 from nmt.models.config import AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.torch_model import TorchModel
@@ -50,9 +52,16 @@ def network(system: str) -> Seq2Seq:
 
 
 def exported(model: Seq2Seq, folder: Path, quantised: bool = False) -> OnnxModel:
+    (folder / ONNX).mkdir()
     for name, content in functions(model).items():
-        (folder / name).write_bytes(content)
-    return OnnxModel(folder, quantised, 1, lambda: model, VOCABULARY)
+        (folder / ONNX / name).write_bytes(content)
+    return OnnxModel(directory(model, folder), quantised, 1)
+
+
+def directory(model: Seq2Seq, folder: Path) -> LoadedModel:
+    """As much of a model directory as is asked for."""
+    tokenizers = SimpleNamespace(target=range(VOCABULARY))
+    return SimpleNamespace(directory=folder, model=model, tokenizers=tokenizers)  # type: ignore[return-value]
 
 
 def test_a_shortlist_of_all_pieces_changes_nothing_and_a_short_one_keeps_to_it(tmp_path: Path) -> None:
@@ -61,7 +70,7 @@ def test_a_shortlist_of_all_pieces_changes_nothing_and_a_short_one_keeps_to_it(t
     expected = Beam(beam_size=4, n_best=4)(whole, *sources())
     for common in (range(2, VOCABULARY), range(2, 20)):
         shortlist = Shortlist(np.array(common, dtype=np.int32), np.zeros((VOCABULARY, 1), dtype=np.int32), joint=False)
-        limited = OnnxModel(tmp_path, True, 1, lambda: model, VOCABULARY, shortlist)
+        limited = OnnxModel(directory(model, tmp_path), True, 1, shortlist)
         found = Beam(beam_size=4, n_best=4)(limited, *sources())
         tokens = {token for hypotheses in found for hypothesis in hypotheses for token in hypothesis.tokens}
         assert tokens <= set(common)
