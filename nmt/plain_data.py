@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from nmt.errors import UserError
 
@@ -24,17 +24,21 @@ def read_settings(file: Path, kind: type[Settings], values: dict[str, Any]) -> S
 def _dataclass(kind: type[Settings], values: dict[str, Any]) -> Settings:
     """An object of the dataclass ``kind`` from plain JSON values. Absent keys take their defaults."""
     types = get_type_hints(kind)
-    known = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     for name in values:
         if name not in known:
             raise UserError(f"the key `{name}` is unknown, and must be one of {', '.join(sorted(known))}")
-    for name, default in known.items():
-        if default is MISSING and name not in values:
+    for name, field in known.items():
+        if field.default is MISSING and field.default_factory is MISSING and name not in values:
             raise UserError(f"the key `{name}` is missing")
     return kind(**{name: _value(name, types[name], value) for name, value in values.items()})
 
 
 def _value(name: str, kind: Any, value: Any) -> Any:
+    if get_origin(kind) is list:
+        if type(value) is not list:
+            raise UserError(f"`{name}` must be of type list, but is {json.dumps(value)} instead")
+        return [_value(name, get_args(kind)[0], one) for one in value]
     alternatives = [alternative for alternative in get_args(kind) if alternative is not NoneType]
     if alternatives:  # `X | None`
         return None if value is None else _value(name, alternatives[0], value)

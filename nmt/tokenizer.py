@@ -159,6 +159,11 @@ class Tokenizer:
     def pieces(self, ids: Sequence[int]) -> list[str]:
         return [self._processor.id_to_piece(piece) for piece in ids]
 
+    def id_of(self, piece: str) -> int | None:
+        """The id of a piece; None if there is no such piece."""
+        number: int = self._processor.piece_to_id(_valid(piece))
+        return number if self._processor.id_to_piece(number) == piece else None
+
 
 @lru_cache(2)
 def _received(serialized: bytes) -> Tokenizer:

@@ -12,9 +12,10 @@ from nmt.data.sequences import pad
 from nmt.errors import UserError
 from nmt.model_directory import SHORTEST_LIMIT, load_model_directory
 from nmt.search.base import SearchStrategy
+from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
-from nmt.tokenizer import EOS, TokenizerPair
+from nmt.tokenizer import EOS, Tokenizer, TokenizerPair
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
 from nmt.translation import Translation as Translation
 
@@ -28,10 +29,11 @@ _IDEOGRAPHIC_ENDS = tuple("。！？")  # no space follows these
 
 @dataclass
 class _Chunk:
-    """What the model translates at once: a source, or a part of a long one."""
+    """What the model translates at once: a source, or a part of a long one; and what the translation must begin with."""
 
     line: int
     ids: list[int]
+    prefix: list[int] = field(default_factory=list)
     hypotheses: list[Hypothesis] = field(default_factory=list)
 
 
@@ -52,6 +54,7 @@ class Translator:
     ) -> None:
         if max_source_length < SHORTEST_LIMIT:
             raise UserError(f"`max_source_length` must be at least {SHORTEST_LIMIT}, but is {max_source_length} instead")
+        forbidden_ids(search, tokenizers.target)  # a piece that does not exist shows now
         self.model = model
         self.tokenizers = tokenizers
         self.search = search
@@ -74,6 +77,7 @@ class Translator:
         self,
         texts: Sequence[str],
         *,
+        prefixes: Sequence[str] | None = None,
         search: SearchStrategy | None = None,
         batch_size: int = 64,
         with_attention: bool = False,
@@ -82,18 +86,20 @@ class Translator:
 
         Sentences of like length are searched together, ``batch_size`` at a time, in fp32 and evaluation mode.
         ``search`` takes the place of the model's own settings, ``n_best`` included.
+
+        ``prefixes`` are what the translations must begin with, one a text, "" for none: the pieces that each is
+        tokenized to, the last of which may go on as a longer word. They count in ``log_prob``. Of a source that is cut
+        into chunks the translation of the first begins with it. A blank text has no translation to begin.
         """
         if isinstance(texts, str):
             raise UserError("`texts` must be a list of strings, but is one string instead: write translate([text])")
         if batch_size < 1:
             raise UserError(f"`batch_size` must be at least 1, but is {batch_size} instead")
         sources = self.tokenizers.source.encode(texts)
-        chunks = [
-            _Chunk(line, ids)
-            for line, (text, source) in enumerate(zip(texts, sources, strict=True))
-            if text.strip()
-            for ids in self._split(source)
-        ]
+        chunks = []
+        for line, (text, source, begin) in enumerate(zip(texts, sources, self._prefixes(texts, prefixes), strict=True)):
+            parts = self._split(source) if text.strip() else []
+            chunks += [_Chunk(line, ids, [] if number else begin) for number, ids in enumerate(parts)]
         # The longest first: if memory does not suffice, it shows at once.
         by_length = sorted(chunks, key=lambda chunk: len(chunk.ids), reverse=True)
         for start in range(0, len(by_length), batch_size):
@@ -131,6 +137,15 @@ class Translator:
             tree=search_tree(history, self.tokenizers.target.pieces),
         )
 
+    def _prefixes(self, texts: Sequence[str], prefixes: Sequence[str] | None) -> list[list[int]]:
+        """The ids of the prefixes, one a text."""
+        if prefixes is None:
+            return [[] for _ in texts]
+        if isinstance(prefixes, str) or len(prefixes) != len(texts):
+            found = "one string" if isinstance(prefixes, str) else len(prefixes)
+            raise UserError(f"`prefixes` must be a list of one string for each of the {len(texts)} texts, but is {found} instead")
+        return self.tokenizers.target.encode(prefixes)
+
     def _split(self, ids: list[int]) -> list[list[int]]:
         """Chunks of at most ``max_source_length`` ids; none for a source without any."""
         pieces = self.tokenizers.source.pieces(ids)
@@ -145,7 +160,8 @@ class Translator:
     def _search(self, chunks: list[_Chunk], search: SearchStrategy, with_attention: bool, history: History | None = None) -> None:
         """Fill in the chunks' hypotheses."""
         source, mask = pad([[*chunk.ids, EOS] for chunk in chunks])
-        found = search(self.model, source, mask, with_attention=with_attention, history=history)
+        constraints = Constraints(forbidden_ids(search, self.tokenizers.target), [chunk.prefix for chunk in chunks])
+        found = search(self.model, source, mask, constraints=constraints, with_attention=with_attention, history=history)
         for chunk, hypotheses in zip(chunks, found, strict=True):
             chunk.hypotheses = hypotheses
 
@@ -177,6 +193,18 @@ class Translator:
             finished=all(part.finished for part in parts),
             attention=_block_diagonal(weights) if weights else None,  # no chunk sees another
         )
+
+
+def forbidden_ids(search: SearchStrategy, tokenizer: Tokenizer) -> list[int]:
+    """The ids of the search's ``forbidden_pieces``. Raises ``UserError`` for one that the vocabulary does not have."""
+    ids = []
+    for piece in search.forbidden_pieces:
+        number = tokenizer.id_of(piece)
+        if number is None:
+            hint = f"; did you mean `▁{piece}`?" if tokenizer.id_of(f"▁{piece}") is not None else ""
+            raise UserError(f"`forbidden_pieces` must be pieces of the target's vocabulary, but `{piece}` is none{hint}")
+        ids.append(number)
+    return ids
 
 
 def _block_diagonal(blocks: list[np.ndarray]) -> np.ndarray:

@@ -10,6 +10,7 @@ from nmt.cli.compose import compose, to_settings
 from nmt.cli.overrides import quote_text, settings_of
 from nmt.config.evaluate import EvaluateConfig
 from nmt.config.train import TrainConfig
+from nmt.config.translate import TranslateConfig
 
 PATHS = [
     "runs/plain-1.0",
@@ -87,6 +88,25 @@ def test_a_sweep_over_text_needs_to_be_asked_for() -> None:
     assert quote_text(["data.path=a,b"], TrainConfig) == ["data.path='a,b'"]
     assert quote_text(["data.path=a,b"], TrainConfig, sweep=True) == ["data.path=a,b"]
     assert quote_text(["data.path=josé,b"], TrainConfig, sweep=True) == ["data.path='josé,b'"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "pieces"),
+    [
+        ("[]", []),
+        ("[a]", ["a"]),
+        ("[▁dog, ▁It's,été]", ["▁dog", "▁It's", "été"]),
+        ("[1,true,null,a]", ["1", "true", "null", "a"]),
+        ("[<unk>,=,(]", ["<unk>", "=", "("]),
+        ("['▁a,b', \"]\"]", ["▁a,b", "]"]),
+        ("[',']", [","]),
+        ("[${x},$]", ["${x}", "$"]),
+        ("[\\]", ["\\"]),
+    ],
+)
+def test_a_list_of_texts_is_read_as_typed(typed: str, pieces: list[str]) -> None:
+    config = compose("translate", TranslateConfig, [f"search.forbidden_pieces={typed}"])
+    assert to_settings(config, TranslateConfig).search.forbidden_pieces == pieces
 
 
 @pytest.mark.parametrize(

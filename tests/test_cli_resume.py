@@ -13,7 +13,8 @@ from nmt.errors import UserError
 from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
-CHANGED = ["search=sampling", "search.top_p=0.9", "schedule=inverse_square_root", "schedule.warmup_steps=7", "num_threads=3"]
+CHANGED = ["search=sampling", "search.top_p=0.9", "search.forbidden_pieces=[▁It's,${x}]", "schedule=inverse_square_root"]
+CHANGED += ["schedule.warmup_steps=7", "num_threads=3"]
 
 
 @pytest.fixture(scope="module", autouse=True)

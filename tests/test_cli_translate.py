@@ -18,6 +18,7 @@ from nmt.cli import main
 from nmt.cli.lines import WINDOW, windows
 from nmt.search import Beam, Greedy, Sampling
 from nmt.search.base import SearchStrategy
+from nmt.search.scoring import LengthPenalty
 from nmt.translator import Translator
 
 Feed = Callable[[bytes], None]
@@ -159,6 +160,52 @@ def test_settings_may_stand_before_and_after_options(tiny_model: Path, tmp_path:
     assert searches[-1] == Beam(beam_size=2, n_best=2)
 
 
+def test_search_settings_that_are_names_and_lists(tiny_model: Path, feed: Feed, searches: list[SearchStrategy]) -> None:
+    settings = ["search.forbidden_pieces=[▁,<0x0A>]", "search.no_repeat_ngram=3", "search.length_penalty_form=plain"]
+    feed(b"")
+    assert main(["translate", str(tiny_model), *settings, "search.min_length_offset=2"]) == 0
+    assert searches[-1] == Beam(
+        forbidden_pieces=["▁", "<0x0A>"], no_repeat_ngram=3, length_penalty_form=LengthPenalty.plain, min_length_offset=2
+    )
+
+
+@pytest.mark.parametrize("window", [2, 1000])
+def test_prefixes_stand_line_by_line(
+    window: int, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nmt.cli.lines.WINDOW", window)
+    source, prefixes = tmp_path / "in", tmp_path / "prefixes"
+    source.write_text("the dog\n\nshe sleeps\nthe boys\n", encoding="utf-8")
+    prefixes.write_text("le chien\nrien\n\nles\n", encoding="utf-8")
+    assert translate(tiny_model, "--input", str(source), "--prefixes", str(prefixes)) == 0
+    found = capfd.readouterr().out.split("\n")
+    assert len(found) == 5
+    assert found[0].startswith("le chien")
+    assert found[1] == ""
+    assert found[3].startswith("les")
+
+
+@pytest.mark.parametrize("window", [2, 1000])
+@pytest.mark.parametrize(("lines", "found"), [(2, "ends after 2"), (4, "has more than its 3")])
+def test_prefixes_must_be_as_many_as_lines(
+    window: int,
+    lines: int,
+    found: str,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    feed: Feed,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("nmt.cli.lines.WINDOW", window)
+    prefixes = tmp_path / "prefixes"
+    prefixes.write_text("le\n" * lines, encoding="utf-8")
+    feed(b"a\nb\nc\n")
+    assert translate(tiny_model, "--prefixes", str(prefixes)) == 1
+    told = f"nmt: `--prefixes` must have a line for each line of the input, but `{prefixes}` {found}\n"
+    assert capfd.readouterr().err == told
+
+
 def test_output_file_replaces_the_old_one_through_a_link(tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
     target, link = tmp_path / "target.txt", tmp_path / "link.txt"
     target.write_text("old\n", encoding="utf-8")
@@ -207,6 +254,9 @@ def test_failure_before_the_first_line_leaves_nothing(tiny_model: Path, tmp_path
         (["--format", "xml"], 2, ["--format", "xml", "jsonl"]),
         (["--nonsense"], 2, ["--nonsense"]),
         (["search.beam=3"], 2, ["`search.beam`"]),
+        (["search.forbidden_pieces=[▁zzz]"], 1, ["`forbidden_pieces` must be pieces of the target's vocabulary, but `▁zzz` is"]),
+        (["search.forbidden_pieces=a"], 2, ["`search.forbidden_pieces` must be a list in brackets (`[a,b]`), but is `a`"]),
+        (["search.length_penalty_form=wu"], 2, ["`search.length_penalty_form` must be one of gnmt, plain, but is `wu`"]),
         (["search=bem"], 2, ["`search` must be one of beam, greedy, sampling", "did you mean `beam`?"]),
         (["search.beam_size=0"], 2, ["`beam_size` must be at least 1, but is 0 instead"]),
         (["search.beam_size=2,3"], 2, ["`search.beam_size=2,3` must have one value"]),

@@ -15,6 +15,7 @@ from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError, UserError
 from nmt.models.seq2seq import build
 from nmt.search import STRATEGIES, Beam
+from nmt.search.scoring import LengthPenalty
 from nmt.training.schedule import SCHEDULES
 
 CONF = Path(config_directory())
@@ -84,7 +85,8 @@ def test_multi30k_en_de_knows_its_place_on_the_hub() -> None:
 
 @pytest.mark.parametrize(("command", "root"), [("translate", TranslateConfig), ("evaluate", EvaluateConfig)])
 def test_overrides_of_a_search_compose_exactly_it(command: str, root: type) -> None:
-    search = Beam(beam_size=7, length_penalty=0.25, max_length_ratio=1e-05, max_length_offset=3, n_best=2)
+    pieces = ["▁it's", ",", "${x}", "a\\", "[", "]", '"', "1", "true", "null", "", "▁"]
+    search = Beam(1e-05, 3, beam_size=7, n_best=2, length_penalty_form=LengthPenalty.plain, forbidden_pieces=pieces)
     where = ["data=toy"] if root is EvaluateConfig else []
     settings = to_settings(compose(command, root, [*search_overrides(search), *where]), root)
     assert settings.search == search

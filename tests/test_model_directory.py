@@ -112,7 +112,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path, joint: bool, tie_embed
 
 def test_every_search_strategy_comes_back_with_its_settings(tmp_path: Path) -> None:
     for name, kind in STRATEGIES.items():
-        search = kind(max_length_ratio=1.25, max_length_offset=3)
+        search = kind(max_length_ratio=1.25, max_length_offset=3, forbidden_pieces=["▁chien", ","])
         save(tmp_path / name, search=search)
         assert load_model_directory(tmp_path / name).search == search
 
@@ -319,6 +319,9 @@ def test_a_newer_format_is_named_whatever_else_it_holds(saved: Path) -> None:
         (change("beam_width", to=5), "the key `beam_width` is unknown, and must be one of beam_size, "),
         (change("beam_size", to=0), "beam_size` must be at least 1, but is 0 instead"),
         (change("beam_size", to=2.5), "`beam_size` must be of type int, but is 2.5 instead"),
+        (change("length_penalty_form", to="wu"), '`length_penalty_form` must be one of gnmt, plain, but is "wu" instead'),
+        (change("forbidden_pieces", to="a"), '`forbidden_pieces` must be of type list, but is "a" instead'),
+        (change("forbidden_pieces", to=[1]), "`forbidden_pieces` must be of type str, but is 1 instead"),
         (
             change("length_penalty", to=float("nan")),
             "length_penalty` must be a finite number, but is nan instead",

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nmt.models.config import AttentionKind, ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.torch_model import TorchModel, resolve_device
 from nmt.search import Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
+from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.tokenizer import EOS, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
 from nmt.translator import Translation, Translator
 
@@ -58,6 +60,7 @@ class Copy(SearchStrategy):
     """A search that copies the source, and remembers what it was asked for."""
 
     batches: list[list[str]] = field(default_factory=list)
+    prefixes: list[list[str]] = field(default_factory=list)
 
     def check(self) -> None:
         pass
@@ -68,12 +71,14 @@ class Copy(SearchStrategy):
         source: np.ndarray,
         source_mask: np.ndarray,
         *,
+        constraints: Constraints = UNCONSTRAINED,
         with_attention: bool = False,
         history: Any = None,
     ) -> list[list[Hypothesis]]:
         rows = [row[mask].tolist() for row, mask in zip(source, source_mask, strict=True)]
         assert all(row[-1] == EOS for row in rows)
         self.batches.append(TOKENIZERS.source.decode(rows))
+        self.prefixes.append(TOKENIZERS.target.decode(constraints.prefixes))
         return [
             [Hypothesis(row[:-1], -1.0 - rank, -0.5 - rank, np.eye(len(row)) if with_attention else None)] * self.n_best
             for rank, row in enumerate(rows)
@@ -158,7 +163,7 @@ def test_any_text_gives_one_line(normalization: Normalization, byte_fallback: bo
 def test_line_breaks_that_a_model_writes_become_spaces() -> None:
     @dataclass
     class BreakLines(Copy):
-        def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
+        def __call__(self, *arguments: Any, **settings: Any) -> list[list[Hypothesis]]:
             pieces = ["a", "<0x0A>", "<0x0D>", "b"]
             return [[Hypothesis([vocabulary.index(piece) for piece in pieces], -1.0, -1.0)]]
 
@@ -192,7 +197,7 @@ def test_the_translations_of_chunks_are_joined_by_spaces_and_their_scores_add_up
 def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
     @dataclass
     class CutTheLongest(Copy):
-        def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
+        def __call__(self, *arguments: Any, **settings: Any) -> list[list[Hypothesis]]:
             found = super().__call__(*arguments)
             found[0][0].finished = False
             return found
@@ -206,7 +211,7 @@ def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
 def test_of_a_source_in_chunks_the_second_best_is_that_of_every_chunk_that_has_one() -> None:
     @dataclass
     class TwoOfTheLongest(Copy):
-        def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
+        def __call__(self, *arguments: Any, **settings: Any) -> list[list[Hypothesis]]:
             (longest, *others) = super().__call__(*arguments)
             return [[*longest, Hypothesis(longest[0].tokens[:2], -9.0, -9.0)], *others]
 
@@ -332,7 +337,7 @@ def test_translating_amid_training_is_without_dropout_and_leaves_the_model_train
 
 @dataclass
 class Failing(Copy):
-    def __call__(self, *arguments: Any, with_attention: bool = False, history: Any = None) -> list[list[Hypothesis]]:
+    def __call__(self, *arguments: Any, **settings: Any) -> list[list[Hypothesis]]:
         raise ZeroDivisionError
 
 
@@ -405,3 +410,56 @@ def test_mistakes_are_told_in_one_sentence() -> None:
         translator.translate(["A man"], batch_size=0)
     with pytest.raises(UserError, match="`max_source_length` must be at least 8, but is 7 instead"):
         copying(max_source_length=7)
+
+
+@pytest.mark.parametrize("search", [GREEDY, Beam(0.5, 5, n_best=3, beam_size=3), Sampling(0.5, 5, n_best=2)])
+def test_a_translation_begins_with_its_prefix(search: SearchStrategy) -> None:
+    translator = Translator(TorchModel(network()), TOKENIZERS, search)
+    prefixes = ["The man on the bike", "", "猫です。犬", "  ", "So it goes. " * 20]
+    found = translator.translate(LINES, prefixes=prefixes, batch_size=2)
+    for translation, prefix, ids in zip(found, prefixes, TOKENIZERS.target.encode(prefixes), strict=True):
+        for hypothesis in translation.hypotheses:
+            assert hypothesis.text.startswith(prefix.strip())
+            assert hypothesis.pieces[: len(ids)] == TOKENIZERS.target.pieces(ids)
+            assert len(hypothesis.pieces) > len(ids)
+    assert translator.translate(LINES, prefixes=[""] * len(LINES)) == translator.translate(LINES)
+
+
+def test_a_prefix_begins_the_first_chunk_only_and_no_blank_text() -> None:
+    translator, search = copying(max_source_length=8)
+    lines = ["Two dogs run. " * 3, " ", "bus"]
+    translations = translator.translate(lines, prefixes=["The man", "The bus", "Is he"], batch_size=1)
+    begun = dict(zip(chain(*search.batches), chain(*search.prefixes), strict=True))
+    assert texts(translations) == ["Two dogs run. Two dogs run. Two dogs run.", "", "bus"]
+    assert begun["bus"] == "Is he"
+    assert len(begun) > 2 and sorted(filter(None, chain(*search.prefixes))) == ["Is he", "The man"]
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "found"), [(["a"], "1"), ([], "0"), ("ab", "one string"), (["a", "b", "c"], "3")]
+)
+def test_there_must_be_as_many_prefixes_as_texts(prefixes: Any, found: str) -> None:
+    message = f"`prefixes` must be a list of one string for each of the 2 texts, but is {found} instead"
+    with pytest.raises(UserError, match=message):
+        copying()[0].translate(["bus", "man"], prefixes=prefixes)
+
+
+@pytest.mark.parametrize("search", [GREEDY, Beam(0.5, 5, n_best=3, beam_size=3), Sampling(0.5, 5, n_best=2)])
+def test_forbidden_pieces_never_come(search: SearchStrategy) -> None:
+    translator = Translator(TorchModel(network()), TOKENIZERS, search)
+    written = {piece for one in translator.translate(LINES) for h in one.hypotheses for piece in h.pieces} - {"</s>"}
+    forbidden = sorted(written)[::2]
+    found = translator.translate(LINES, search=replace(search, forbidden_pieces=forbidden))
+    assert written & set(forbidden)
+    assert not {piece for one in found for h in one.hypotheses for piece in h.pieces} & set(forbidden)
+
+
+def test_a_forbidden_piece_that_does_not_exist_is_told() -> None:
+    message = "`forbidden_pieces` must be pieces of the target's vocabulary, but `{}` is none{}"
+    for piece, hint in (("bike", "; did you mean `▁bike`?"), ("zebra", ""), ("", "; did you mean `▁`?"), ("\ud800", "")):
+        search = replace(GREEDY, forbidden_pieces=["<unk>", piece])
+        with pytest.raises(UserError) as told:
+            Translator(TorchModel(network()), TOKENIZERS, search)
+        assert str(told.value) == message.format(piece, hint)
+        with pytest.raises(UserError):
+            copying()[0].translate(["bus"], search=search)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nmt.cli.messages import explain, unknown_setting
-from nmt.cli.overrides import quote_text, settings_of
+from nmt.cli.overrides import in_grammar, quote_text, settings_of
 from nmt.errors import UsageError, UserError
 from nmt.plain_data import name_of
 from nmt.search import STRATEGIES
@@ -74,7 +74,8 @@ def to_settings(config: DictConfig, root: type[Root]) -> Root:
 
 def search_overrides(search: SearchStrategy) -> list[str]:
     """Overrides that compose exactly ``search``: a model's own settings, for the user's to follow."""
-    return [f"search={strategy_name(search)}", *(f"search.{key}={value}" for key, value in asdict(search).items())]
+    settings = [f"search.{key}={in_grammar(value)}" for key, value in asdict(search).items()]
+    return [f"search={strategy_name(search)}", *settings]
 
 
 def strategy_name(search: SearchStrategy) -> str:

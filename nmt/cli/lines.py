@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from queue import Empty, Queue
 from time import monotonic
@@ -41,6 +42,23 @@ def windows(path: str | None) -> Iterator[list[str]]:
             window = []
     if window:
         yield window
+
+
+def beside(parts: Iterable[list[str]], path: str | None) -> Iterator[tuple[list[str], list[str] | None]]:
+    """The windows, each with its lines of the file ``path``, which has one for each of theirs; with None if ``path`` is None.
+
+    Raises ``UserError`` if the file has fewer lines, or more.
+    """
+    lines, count = iter(()) if path is None else read_lines(path), 0
+    rule = "`--prefixes` must have a line for each line of the input"
+    for window in parts:
+        found = list(islice(lines, len(window)))
+        if path is not None and len(found) < len(window):
+            raise UserError(f"{rule}, but `{path}` ends after {count + len(found)}")
+        count += len(window)
+        yield window, None if path is None else found
+    if next(lines, None) is not None:
+        raise UserError(f"{rule}, but `{path}` has more than its {count}")
 
 
 def _stdin_lines() -> Iterator[str]:

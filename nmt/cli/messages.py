@@ -73,6 +73,8 @@ def _wrong_value(cause: ValidationError) -> str:
     found = "null" if cause.value is None else cause.value
     if isinstance(node, EnumNode):
         return _wrong_choice(name, [member.name for member in node.enum_type], found)
+    if "is not a ListConfig" in str(cause):
+        return f"`{name}` must be a list in brackets (`[a,b]`), but is `{found}` instead"
     kind = _KINDS.get(type(node))
     if kind is None:
         return f"`{name}`: {_one_line(str(cause))}"

@@ -24,9 +24,9 @@ def settings_of(root: type, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(root):
         kind = hints[field.name]
-        alternatives = [argument for argument in get_args(kind) if argument is not NoneType]
-        if len(alternatives) == 1:
-            kind = alternatives[0]
+        alternatives = get_args(kind)
+        if NoneType in alternatives:
+            (kind,) = [alternative for alternative in alternatives if alternative is not NoneType]
         if is_dataclass(kind) and isinstance(kind, type):
             found |= settings_of(kind, f"{prefix}{field.name}.")
         else:
@@ -49,6 +49,8 @@ def _quoted(override: str, settings: dict[str, Any], sweep: bool) -> str:
     name = key.lstrip("+")
     if not equals:
         return override
+    if settings.get(name) == list[str]:
+        return f"{key}={_listed(value)}"
     if settings.get(name) is str:
         as_meant = _is_read_as_typed(value, sweep)
     elif name in settings or "." in name:
@@ -58,11 +60,35 @@ def _quoted(override: str, settings: dict[str, Any], sweep: bool) -> str:
     return override if as_meant else f"{key}={literal(value)}"
 
 
+def in_grammar(value: Any) -> str:
+    """A plain value (None, a number, a boolean, text, a list of these) as Hydra's grammar says it."""
+    if value is None:
+        return "null"
+    if type(value) is list:
+        return f"[{','.join(map(in_grammar, value))}]"
+    return literal(value) if type(value) is str else str(value).lower()
+
+
 def literal(value: str) -> str:
     """The text in quotes, so that Hydra and OmegaConf read back just that."""
     # OmegaConf's turn comes after Hydra's: to it a backslash escapes `${`, and backslashes before that one are doubled.
     escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     return QuotedString(escaped, Quote.single).with_quotes()
+
+
+def _listed(value: str) -> str:
+    """``[a,b]`` with the texts between its commas in quotes, unless Hydra reads them as typed, or they stand in Hydra's own."""
+    try:
+        override = OverridesParser.create().parse_override(f"key={value}")
+        if override.is_sweep_override():
+            return value
+        read = override.value()
+    except HydraException:
+        read = None
+    is_list = value.startswith("[") and value.endswith("]")
+    own_quotes = value[1:].lstrip().startswith(("'", '"'))
+    as_meant = type(read) is list and all(type(one) is str for one in read) and (own_quotes or "${" not in value)
+    return value if as_meant or not is_list else in_grammar([one.strip() for one in value[1:-1].split(",")])
 
 
 def _is_read_as_typed(value: str, sweep: bool) -> bool:

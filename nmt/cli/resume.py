@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from nmt.cli.overrides import literal
+from nmt.cli.overrides import in_grammar
 from nmt.config.train import TrainConfig
 from nmt.errors import UsageError, UserError
 from nmt.plain_data import name_of
@@ -48,7 +48,7 @@ def saved_overrides(run_dir: str, given: Sequence[str]) -> list[str]:
     chosen = {override.partition("=")[0] for override in given if override not in choices.values()}
     overrides = [choice for group, choice in choices.items() if group not in chosen]
     settings = {name: value for name, value in saved.items() if name not in ("run_dir", "resume")}
-    return overrides + [f"{name}={_value(value)}" for name, value in settings.items() if name.partition(".")[0] not in chosen]
+    return overrides + [f"{name}={in_grammar(value)}" for name, value in settings.items() if name.partition(".")[0] not in chosen]
 
 
 def check_unchanged(run_dir: str, text: str) -> None:
@@ -88,10 +88,4 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return f"`{value}`" if type(value) is str else _value(value)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "null"
-    return literal(value) if type(value) is str else str(value).lower()
+    return f"`{value}`" if type(value) is str else in_grammar(value)

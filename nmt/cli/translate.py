@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 
 from nmt.cli.compose import to_settings
-from nmt.cli.lines import output, windows
+from nmt.cli.lines import beside, output, windows
 from nmt.cli.load import compose_for, translator_of
 from nmt.cli.prompt import converse
 from nmt.config.translate import TranslateConfig
+from nmt.errors import UsageError
 from nmt.model_directory import load_model_directory
 from nmt.translator import Translation
 
@@ -21,8 +22,12 @@ _EPILOG = """\
 settings:
   search=beam|greedy|sampling   how to search; without it, as the model's search.json says
   search.beam_size=8  search.length_penalty=1.0  search.n_best=3   change only that
-  search.max_length_ratio=2.0  search.max_length_offset=10  search.min_length_ratio=0.0
+  search.length_penalty_form=gnmt|plain  search.coverage_penalty=0.0   of search=beam
   search.temperature=1.0  search.top_k=0  search.top_p=1.0  search.seed=0   of search=sampling
+  search.max_length_ratio=2.0  search.max_length_offset=10   at most ratio * source pieces + offset
+  search.min_length_ratio=0.0  search.min_length_offset=0    at least so many
+  search.no_repeat_ngram=3   no three pieces in a row come twice (0: they may)
+  search.forbidden_pieces=[▁very,<unk>]   pieces of the vocabulary that never come; "," in quotes: [","]
   batch_size=64   sentences at a time
   device=auto|cpu|cuda  num_threads=4
   backend=auto|torch|onnx  quantised=true  shortlist=true   of an exported model (see nmt export --help)
@@ -34,21 +39,24 @@ The file of --output appears when all lines are done; until then, and if it come
 def run(arguments: Sequence[str]) -> int:
     """Translate stdin, a file, or what is typed on a terminal; returns the exit code."""
     chosen = _parser().parse_intermixed_args(arguments)
+    on_terminal = chosen.input is None and os.isatty(0)
+    if on_terminal and chosen.prefixes is not None:
+        raise UsageError("--prefixes must be given together with --input or a pipe, but the input is a terminal")
     model = load_model_directory(chosen.model)
     settings = to_settings(compose_for(model, "translate", TranslateConfig, chosen.settings), TranslateConfig)
     translator = translator_of(model, settings)
     to_line = _FORMATS[chosen.format]
 
-    def answer(lines: list[str]) -> bytes:
-        translations = translator.translate(lines, batch_size=settings.batch_size)
+    def answer(lines: list[str], prefixes: list[str] | None = None) -> bytes:
+        translations = translator.translate(lines, prefixes=prefixes, batch_size=settings.batch_size)
         return "".join(f"{to_line(translation)}\n" for translation in translations).encode()
 
     with output(chosen.output) as file:
-        if chosen.input is None and os.isatty(0):
+        if on_terminal:
             converse(answer, None if chosen.output is None else file)
             return 0
-        for window in windows(chosen.input):
-            file.write(answer(window))
+        for window, prefixes in beside(windows(chosen.input), chosen.prefixes):
+            file.write(answer(window, prefixes))
             file.flush()
     return 0
 
@@ -60,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", metavar="MODEL", help="a model directory, such as runs/toy/model")
     parser.add_argument("--input", metavar="FILE", help="text to translate, a sentence a line (.gz too)")
     parser.add_argument("--output", metavar="FILE", help="where the translations go instead of stdout")
+    parser.add_argument(
+        "--prefixes",
+        metavar="FILE",
+        help="what the translations must begin with, a line for each line of the input (blank: nothing); the last word may go on",
+    )
     parser.add_argument(
         "--format", choices=_FORMATS, default="text", help="jsonl: an object a line, with scores and all n-best hypotheses"
     )

@@ -6,14 +6,16 @@ model, whatever computes it, unless a search asks for all of it.
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from nmt.errors import UserError
+from nmt.errors import StrEnum, UserError
+from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
+from nmt.tokenizer import PAD
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -75,21 +77,28 @@ class SearchStrategy(ABC):
     """A search is its settings: the knobs are fields and calling it is the algorithm.
 
     ``max_length_ratio``, ``max_length_offset``: a target has at most ratio * source length + offset tokens,
-    the end mark included; at that length it is cut. ``min_length_ratio``: it has at least ratio * source
-    length pieces. The source length counts pieces without the end mark. ``n_best``: translations a sentence.
+    the end mark included; at that length it is cut. ``min_length_ratio``, ``min_length_offset``: it has at
+    least ratio * source length + offset pieces. The source length counts pieces without the end mark.
+    ``n_best``: translations a sentence. ``no_repeat_ngram``: no sequence of so many pieces comes twice in a
+    translation (0: it may). ``forbidden_pieces``: pieces of the target's vocabulary that never come.
     """
 
     max_length_ratio: float = 2.0
     max_length_offset: int = 10
     min_length_ratio: float = 0.0
+    min_length_offset: int = 0
     n_best: int = 1
+    no_repeat_ngram: int = 0
+    forbidden_pieces: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_types(self)
         at_least("max_length_ratio", self.max_length_ratio, 0)
         at_least("max_length_offset", self.max_length_offset, 0)
         at_least("min_length_ratio", self.min_length_ratio, 0)
+        at_least("min_length_offset", self.min_length_offset, 0)
         at_least("n_best", self.n_best, 1)
+        at_least("no_repeat_ngram", self.no_repeat_ngram, 0)
         if self.min_length_ratio > self.max_length_ratio:
             raise UserError(
                 f"`min_length_ratio` must be at most `max_length_ratio` ({self.max_length_ratio}), "
@@ -108,6 +117,7 @@ class SearchStrategy(ABC):
         source: np.ndarray,
         source_mask: np.ndarray,
         *,
+        constraints: Constraints = UNCONSTRAINED,
         with_attention: bool = False,
         history: History | None = None,
     ) -> list[list[Hypothesis]]:
@@ -115,22 +125,43 @@ class SearchStrategy(ABC):
 
         ``source`` [sentences, src_len] int64: pieces and the end mark, padded; ``source_mask`` the same
         shape, True at real tokens. Returns for each sentence its hypotheses, best first, at most ``n_best``
-        and at least one. An empty ``history`` that is given is filled with all that the search considered.
+        and at least one. ``constraints`` are those of this call, the ids of ``forbidden_pieces`` among them.
+        An empty ``history`` that is given is filled with all that the search considered.
+
+        Raises UserError for a sentence without any translation: the model's probabilities are NaN, or the
+        settings permit none.
         """
 
-    def length_bounds(self, source_mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def length_bounds(
+        self, source_mask: np.ndarray, constraints: Constraints = UNCONSTRAINED
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The least number of pieces and the greatest of tokens, end mark included: [sentences] int64 each.
 
         No translation of a source that has pieces is empty, and the greatest always leaves room for the end
-        mark after the least: where the two ask for different things, the least wins.
+        mark after the least and after the prefix: where it asks for something else, these win.
         """
         pieces = np.maximum(source_mask.sum(1) - 1, 0)
         # 100 * 0.07 is a hair above 7 in binary and would be rounded up to 8.
         hair = 1e-9
-        minimum = np.ceil(pieces * self.min_length_ratio - hair).astype(np.int64)
+        minimum = np.ceil(pieces * self.min_length_ratio + self.min_length_offset - hair).astype(np.int64)
         minimum = np.maximum(minimum, np.minimum(pieces, 1))
         limit = np.floor(pieces * self.max_length_ratio + self.max_length_offset + hair).astype(np.int64)
-        return minimum, np.maximum(limit, minimum + 1)
+        begun = (constraints.prefix_table(len(pieces)) != PAD).sum(1)
+        return minimum, np.maximum(limit, np.maximum(minimum, begun) + 1)
+
+
+def best_of(log_prob: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """``StepOutput.best`` out of ``StepOutput.log_prob`` [rows, vocab]."""
+    count = min(count, log_prob.shape[1])
+    tokens = np.argpartition(log_prob, -count, axis=1)[:, -count:]
+    order = np.argsort(-np.take_along_axis(log_prob, tokens, axis=1), axis=1, kind="stable")
+    tokens = np.take_along_axis(tokens, order, axis=1)
+    return tokens, np.take_along_axis(log_prob, tokens, axis=1)
+
+
+def as_found(hypotheses: list[Hypothesis]) -> list[tuple[int, float]]:
+    """``rank`` of a strategy that finds them in the order of their scores."""
+    return [(place, one.score) for place, one in enumerate(hypotheses)]
 
 
 def at_least(name: str, value: float, least: float) -> None:
@@ -140,11 +171,15 @@ def at_least(name: str, value: float, least: float) -> None:
 
 
 def check_types(settings: SearchStrategy) -> None:
-    """Raises UserError if a setting is no number of its kind; settings may come from a file."""
-    for field in fields(settings):
-        value = getattr(settings, field.name)
+    """Raises UserError if a setting is not of its kind; settings may come from a file."""
+    for setting in fields(settings):
+        name, default, value = setting.name, setting.default, getattr(settings, setting.name)
         whole = type(value) is int
-        if type(field.default) is int and not whole:
-            raise UserError(f"`{field.name}` must be a whole number, but is {value!r} instead")
-        if type(field.default) is float and not whole and not (type(value) is float and math.isfinite(value)):
-            raise UserError(f"`{field.name}` must be a finite number, but is {value!r} instead")
+        if type(default) is int and not whole:
+            raise UserError(f"`{name}` must be a whole number, but is {value!r} instead")
+        if type(default) is float and not whole and not (type(value) is float and math.isfinite(value)):
+            raise UserError(f"`{name}` must be a finite number, but is {value!r} instead")
+        if isinstance(default, StrEnum) and value not in list(type(default)):
+            raise UserError(f"`{name}` must be one of {', '.join(type(default))}, but is {value!r} instead")
+        if setting.default_factory is list and not (type(value) is list and all(type(one) is str for one in value)):
+            raise UserError(f"`{name}` must be a list of text, but is {value!r} instead")

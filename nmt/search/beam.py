@@ -7,9 +7,12 @@ import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.base import Model, SearchStrategy, at_least
+from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.loop import Candidates, Step, decode
+from nmt.search.loop import decode
 from nmt.search.record import History
+from nmt.search.scoring import LengthPenalty, Scoring
+from nmt.search.step import Candidates, Step
 
 
 @dataclass
@@ -19,13 +22,15 @@ class Beam(SearchStrategy):
     At each step the continuations of all live hypotheses compete by log_prob for the slots. One that ends
     (end mark, or length limit) leaves with its slot, so beam size 1 is greedy search, and a sentence is done
     when its slots are used up, or sooner by the exact rule of ``nmt.search.loop.decode``. Ended hypotheses
-    are ranked by log_prob / length_penalty + coverage_penalty (GNMT; see ``nmt.search.scoring``):
-    ``length_penalty`` is GNMT's alpha (0: none), ``coverage_penalty`` its beta (0: none; a model without
-    attention can have none).
+    are ranked by log_prob / length penalty + coverage penalty (see ``nmt.search.scoring``): ``length_penalty``
+    is the alpha of the length penalty (0: none), whose form is GNMT's ((5 + length) / 6) ** alpha or, with
+    ``length_penalty_form=plain``, length ** alpha; ``coverage_penalty`` is GNMT's beta (0: none; a model
+    without attention can have none).
     """
 
     beam_size: int = 5
     length_penalty: float = 1.0
+    length_penalty_form: LengthPenalty = LengthPenalty.gnmt
     coverage_penalty: float = 0.0
 
     def check(self) -> None:
@@ -44,6 +49,7 @@ class Beam(SearchStrategy):
         source: np.ndarray,
         source_mask: np.ndarray,
         *,
+        constraints: Constraints = UNCONSTRAINED,
         with_attention: bool = False,
         history: History | None = None,
     ) -> list[list[Hypothesis]]:
@@ -56,8 +62,8 @@ class Beam(SearchStrategy):
             source_mask,
             width=1,
             slots=self.beam_size,
-            alpha=self.length_penalty,
-            beta=self.coverage_penalty,
+            constraints=constraints,
+            scoring=Scoring(self.length_penalty, self.length_penalty_form, self.coverage_penalty),
             with_attention=with_attention,
             history=history,
         )

@@ -7,9 +7,11 @@ import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.base import Model, SearchStrategy
+from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.loop import Candidates, Step, decode
+from nmt.search.loop import decode
 from nmt.search.record import History
+from nmt.search.step import Candidates, Step
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Greedy(SearchStrategy):
         source: np.ndarray,
         source_mask: np.ndarray,
         *,
+        constraints: Constraints = UNCONSTRAINED,
         with_attention: bool = False,
         history: History | None = None,
     ) -> list[list[Hypothesis]]:
@@ -38,6 +41,7 @@ class Greedy(SearchStrategy):
             source_mask,
             width=1,
             slots=1,
+            constraints=constraints,
             with_attention=with_attention,
             history=history,
         )

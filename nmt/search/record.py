@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nmt.errors import UserError
 from nmt.search.hypothesis import Hypothesis
 from nmt.tokenizer import PAD
 
@@ -110,11 +109,6 @@ class Kept:
                 weights = None if attention is None else attention[place, :end][:, source_mask[sentence]]
                 pieces = written[: end - 1] if finished else written[:end]
                 result[sentence].append(Hypothesis(pieces, log_prob, score, weights, finished))
-        if not all(result):
-            raise UserError(
-                "The model must give the next pieces probabilities, but gives none instead: its weights hold "
-                "NaN or infinity (a training that diverged, or a damaged file)"
-            )
         return result
 
     def _arrays(self) -> tuple[np.ndarray, ...]:

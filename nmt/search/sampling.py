@@ -9,9 +9,11 @@ import numpy as np
 
 from nmt.errors import UserError
 from nmt.search.base import Model, SearchStrategy, at_least
+from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.search.hypothesis import Hypothesis
-from nmt.search.loop import Candidates, Step, decode
+from nmt.search.loop import decode
 from nmt.search.record import History
+from nmt.search.step import Candidates, Step
 
 
 @dataclass
@@ -48,11 +50,12 @@ class Sampling(SearchStrategy):
         source: np.ndarray,
         source_mask: np.ndarray,
         *,
+        constraints: Constraints = UNCONSTRAINED,
         with_attention: bool = False,
         history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """See ``SearchStrategy``."""
-        steps = int(self.length_bounds(source_mask)[1].max()) if len(source) else 0
+        steps = int(self.length_bounds(source_mask, constraints)[1].max()) if len(source) else 0
         return decode(
             self,
             partial(self.draw, self.uniforms(source, source_mask, steps)),
@@ -61,6 +64,7 @@ class Sampling(SearchStrategy):
             source_mask,
             width=self.n_best,
             slots=self.n_best,
+            constraints=constraints,
             with_attention=with_attention,
             history=history,
         )
@@ -78,8 +82,9 @@ class Sampling(SearchStrategy):
         """Each hypothesis goes on with a token drawn by inverting the distribution's cumulative sum."""
         tokens, log_prob = self.shortlist(step)
         sharpened = log_prob.astype(np.float64) / self.temperature
-        probability = np.exp(sharpened - sharpened.max(-1, keepdims=True))
-        probability /= probability.sum(-1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # where nothing is permitted, all are -inf, and nothing is drawn
+            probability = np.exp(sharpened - sharpened.max(-1, keepdims=True))
+            probability /= probability.sum(-1, keepdims=True)
         # A piece is in the nucleus if the likelier ones have not filled it yet.
         likelier = probability.cumsum(-1) - probability
         up_to = np.where(likelier < self.top_p, probability, 0.0).cumsum(-1)

@@ -24,6 +24,7 @@ from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter
 from nmt.training.run_directory import CHECKPOINTS, TOKENIZER, check_run_directory, write_settings, write_tokenizers
 from nmt.training.validation import Validator
+from nmt.translator import forbidden_ids
 
 _VALIDATION_TOKENS = 4000  # in a batch of the validation set
 
@@ -51,6 +52,7 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
         steps = f"{job.schedule.warmup_steps} of {job.training.max_steps}"
         reporter.line(f"warning: the warm-up takes {steps} steps, so the learning rate has no time after its peak")
     corpus = read_corpus(job, run_dir / TOKENIZER, reporter, processes)
+    forbidden_ids(job.search, corpus.tokenizers.target)  # one that does not exist shows now, not when all is trained
     model = build(job.model, len(corpus.tokenizers.source), len(corpus.tokenizers.target), corpus.tokenizers.joint).to(device)
     reporter.line(f"model: {model.parameter_count:,} parameters, {job.model.describe()}")
     processes.diverge(job.seed)

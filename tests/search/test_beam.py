@@ -7,96 +7,59 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmt.search import Beam, Greedy, Hypothesis
+from nmt.search import Beam, Greedy
 from nmt.search.record import History, Kept
+from nmt.search.scoring import LengthPenalty
 
 # The last token of a source is its end mark: 3, 1, 2 and 0 pieces.
 SOURCES = [(7, 8, 9, 2), (7, 2), (9, 8, 2), (2,)]
 EVERYTHING = 400  # more than there are targets of at most 5 tokens
-ALPHAS, BETAS = (0.0, 0.6, 1.0, 2.0), (0.0, 0.3, 2.0)
-# max_length_ratio, max_length_offset, min_length_ratio
-LENGTHS = ((1.0, 2, 0.0), (0.0, 4, 0.0), (1.5, 0, 0.0), (1.0, 1, 1.0), (1.0, 0, 1.0), (0.5, 3, 0.5))
+# Greatest and least lengths, each by its ratio and its offset.
+LENGTHS = (
+    *((1.0, 2, 0.0, 0), (0.0, 4, 0.0, 0), (1.5, 0, 0.0, 0), (1.0, 1, 1.0, 0), (1.0, 0, 1.0, 0), (0.5, 3, 0.5, 0)),
+    *((0.5, 3, 0.0, 2), (0.0, 1, 0.0, 3), (0.5, 2, 0.5, 1)),
+)
+GNMT, PLAIN = LengthPenalty.gnmt, LengthPenalty.plain
+PENALTIES = [(0.0, GNMT), *((alpha, form) for alpha in (0.6, 1.0, 2.0) for form in (GNMT, PLAIN))]
+BETAS = (0.0, 0.3, 2.0)
 
 
-def bounds(source: tuple[int, ...], ratio: float, offset: int, least: float) -> tuple[int, int]:
-    """The least pieces and the most tokens, worked out by hand for the settings above (halves only: no
-    rounding trouble).
-    """
-    pieces = len(source) - 1
-    minimum = max(-int(-pieces * least // 1), min(pieces, 1))
-    return minimum, max(int(pieces * ratio // 1) + offset, minimum + 1)
-
-
-def same(found: list[Hypothesis], expected: list[Any]) -> None:
-    assert [h.tokens for h in found] == [e.tokens for e in expected]
-    assert [h.finished for h in found] == [e.finished for e in expected]
-    assert [h.log_prob for h in found] == pytest.approx([e.log_prob for e in expected], abs=1e-5)
-    assert [h.score for h in found] == pytest.approx([e.score for e in expected], abs=1e-5)
-
-
-def settings(alpha: float, beta: float, lengths: tuple[float, int, float]) -> dict[str, Any]:
-    ratio, offset, least = lengths
-    return {
-        "length_penalty": alpha,
-        "coverage_penalty": beta,
-        "max_length_ratio": ratio,
-        "max_length_offset": offset,
-        "min_length_ratio": least,
-    }
-
-
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("numbers", LENGTHS)
+@pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("beta", BETAS)
 def test_a_wide_beam_finds_every_target_in_order(
-    scripted: ModuleType, alpha: float, beta: float, lengths: tuple[float, int, float]
+    scripted: ModuleType, penalty: tuple[float, LengthPenalty], beta: float, numbers: tuple[float, int, float, int]
 ) -> None:
-    table = scripted.Table(seed=3)
+    table, lengths, (alpha, form) = scripted.Table(seed=3), scripted.Lengths(*numbers), penalty
     model = scripted.ScriptedDecoder(table, shift=5.0)
-    truth = [scripted.Truth(table, source, *bounds(source, *lengths), alpha, beta).everything() for source in SOURCES]
+    truth = [
+        scripted.Truth(table, source, *lengths.bounds(source), alpha, beta, form is PLAIN).everything() for source in SOURCES
+    ]
+    settings = {"length_penalty": alpha, "length_penalty_form": form, "coverage_penalty": beta, **lengths.settings()}
     for n_best in (EVERYTHING, 7, 1):
-        beam = Beam(beam_size=EVERYTHING, n_best=n_best, **settings(alpha, beta, lengths))
+        beam = Beam(beam_size=EVERYTHING, n_best=n_best, **settings)
         for found, expected in zip(beam(model, *scripted.batch(SOURCES)), truth, strict=True):
-            same(found, expected[:n_best])
-
-
-def by_the_book(scripted: ModuleType, truth: Any, beam: Beam) -> list[Any]:
-    """Beam search on lists, to the end, with the definition of a slot and nothing else."""
-    live: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
-    ended = []
-    while live:
-        continued = []
-        for prefix, log_prob in live:
-            log_probs, _ = truth.table(truth.source, prefix)
-            allowed = scripted.PIECES + ((scripted.EOS,) if len(prefix) >= truth.minimum else ())
-            continued += [((*prefix, token), log_prob + log_probs[token]) for token in allowed]
-        continued.sort(key=lambda candidate: -candidate[1])
-        live = []
-        for tokens, log_prob in continued[: beam.beam_size - len(ended)]:
-            finished = tokens[-1] == scripted.EOS
-            if finished or len(tokens) == truth.limit:
-                ended.append(truth.score(tokens[:-1] if finished else tokens, finished))
-            else:
-                live.append((tokens, log_prob))
-    return sorted(ended, key=lambda scored: -scored.score)[: beam.n_best]
+            scripted.same(found, expected[:n_best])
 
 
 @pytest.mark.parametrize("beam_size", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("form", [GNMT, PLAIN])
 @pytest.mark.parametrize("seed", range(8))
-def test_a_narrow_beam_goes_by_the_book(scripted: ModuleType, seed: int, beam_size: int) -> None:
-    table = scripted.Table(seed)
+def test_a_narrow_beam_goes_by_the_book(scripted: ModuleType, seed: int, form: LengthPenalty, beam_size: int) -> None:
+    table, lengths = scripted.Table(seed), scripted.Lengths(1.5, 4, 0.5)
+    settings = {"length_penalty": 0.8, "length_penalty_form": form, "coverage_penalty": 0.2, **lengths.settings()}
     for n_best in {1, (beam_size + 1) // 2, beam_size}:
-        beam = Beam(beam_size=beam_size, n_best=n_best, **settings(0.8, 0.2, (1.5, 4, 0.5)))
+        beam = Beam(beam_size=beam_size, n_best=n_best, **settings)
         for source, found in zip(SOURCES, beam(scripted.ScriptedDecoder(table), *scripted.batch(SOURCES)), strict=True):
-            truth = scripted.Truth(table, source, *bounds(source, 1.5, 4, 0.5), alpha=0.8, beta=0.2)
-            same(found, by_the_book(scripted, truth, beam))
+            truth = scripted.Truth(table, source, *lengths.bounds(source), alpha=0.8, beta=0.2, plain=form is PLAIN)
+            scripted.same(found, scripted.by_the_book(truth, beam_size, n_best))
 
 
 @pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_beam_of_one_is_greedy(scripted: ModuleType, seed: int, alpha: float) -> None:
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_beam_of_one_is_greedy(scripted: ModuleType, seed: int, penalty: tuple[float, LengthPenalty]) -> None:
     model = scripted.ScriptedDecoder(scripted.Table(seed))
-    beam = Beam(beam_size=1, length_penalty=alpha)(model, *scripted.batch(SOURCES))
+    beam = Beam(beam_size=1, length_penalty=penalty[0], length_penalty_form=penalty[1])(model, *scripted.batch(SOURCES))
     greedy = Greedy()(model, *scripted.batch(SOURCES))
     for (one,), (other,) in zip(beam, greedy, strict=True):
         assert (one.tokens, one.log_prob, one.finished) == (other.tokens, other.log_prob, other.finished)
@@ -116,10 +79,10 @@ def test_a_batch_is_its_sentences_one_by_one(scripted: ModuleType, seed: int, be
         assert all(np.array_equal(h.attention, a.attention) for h, a in zip(found, alone, strict=True))
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("beta", BETAS)
 def test_stopping_early_changes_nothing_but_the_work(
-    scripted: ModuleType, monkeypatch: pytest.MonkeyPatch, alpha: float, beta: float
+    scripted: ModuleType, monkeypatch: pytest.MonkeyPatch, penalty: tuple[float, LengthPenalty], beta: float
 ) -> None:
     def run(beam: Beam) -> tuple[list[Any], int]:
         found, work = [], 0
@@ -129,11 +92,13 @@ def test_stopping_early_changes_nothing_but_the_work(
             work += sum(model.rows)
         return found, work
 
+    alpha, form = penalty
     for beam_size, n_best in ((2, 1), (5, 1), (5, 3), (12, 4)):
         beam = Beam(
             beam_size=beam_size,
             n_best=n_best,
             length_penalty=alpha,
+            length_penalty_form=form,
             coverage_penalty=beta,
             max_length_offset=4,
         )
@@ -142,8 +107,8 @@ def test_stopping_early_changes_nothing_but_the_work(
             patch.setattr(Kept, "worst", lambda kept, sentences: np.full(sentences.shape, -np.inf))
             to_the_end, all_work = run(beam)
         assert found == to_the_end
-        # With alpha 2 these short targets leave the bound too little room.
-        assert work < all_work if alpha <= 1 else work <= all_work
+        # A penalty that rises steeply leaves the bound too little room with these short targets.
+        assert work < all_work if alpha <= 1 and form is GNMT else work <= all_work
 
 
 def test_a_sure_end_stops_the_search_at_once(scripted: ModuleType) -> None:
@@ -175,9 +140,9 @@ def test_log_prob_and_attention_are_those_of_the_forced_target(scripted: ModuleT
     beam = Beam(n_best=5, length_penalty=0.6, coverage_penalty=0.2, max_length_offset=4)
     results = beam(scripted.ScriptedDecoder(table), *scripted.batch(SOURCES), with_attention=True)
     for source, found in zip(SOURCES, results, strict=True):
-        truth = scripted.Truth(table, source, *bounds(source, 2.0, 4, 0.0), alpha=0.6, beta=0.2)
+        truth = scripted.Truth(table, source, *scripted.Lengths(2.0, 4).bounds(source), alpha=0.6, beta=0.2)
         forced = [truth.score(tuple(h.tokens), h.finished) for h in found]
-        same(found, forced)
+        scripted.same(found, forced)
         for hypothesis, expected in zip(found, forced, strict=True):
             assert hypothesis.attention is not None
             np.testing.assert_allclose(hypothesis.attention, expected.attention, rtol=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nmt.search import Greedy, Sampling
+from nmt.search.constraints import Constraints
 
 SOURCE = (8, 7, 2)
 SOURCES = [(7, 8, 9, 2), (7, 2), SOURCE, (2,)]
@@ -26,15 +27,14 @@ def shaped(log_probs: list[float], allowed: list[int], search: Sampling) -> dict
     return {token: probability / total for token, probability in zip(ranked[:size], probabilities, strict=False)}
 
 
-def distribution(scripted: ModuleType, table: Any, search: Sampling) -> dict[tuple[int, ...], float]:
-    """The probability of every token sequence, end mark included."""
+def distribution(scripted: ModuleType, truth: Any, search: Sampling) -> dict[tuple[int, ...], float]:
+    """The probability of every token sequence that is permitted, end mark included."""
     result: dict[tuple[int, ...], float] = {}
     prefixes: dict[tuple[int, ...], float] = {(): 1.0}
     for length in range(LIMIT):
         longer = {}
         for prefix, probability in prefixes.items():
-            allowed = [*scripted.PIECES, *([scripted.EOS] if prefix else [])]
-            for token, share in shaped(table(SOURCE, prefix)[0], allowed, search).items():
+            for token, share in shaped(truth.table(SOURCE, prefix)[0], truth.allowed(prefix), search).items():
                 ended = token == scripted.EOS or length + 1 == LIMIT
                 (result if ended else longer)[(*prefix, token)] = probability * share
         prefixes = longer
@@ -50,14 +50,20 @@ def distribution(scripted: ModuleType, table: Any, search: Sampling) -> dict[tup
         {"top_k": 2},
         {"top_p": 0.6},
         {"temperature": 1.5, "top_k": 3, "top_p": 0.7},
+        {"no_repeat_ngram": 1},
+        {"no_repeat_ngram": 1, "top_k": 2},
+        {"forbidden_pieces": ["piece 4"]},
+        {"forbidden_pieces": ["piece 4"], "top_p": 0.7},
     ],
 )
-def test_frequencies_are_the_distribution_s(scripted: ModuleType, shape: dict[str, Any]) -> None:
-    table = scripted.Table(seed=2)
+@pytest.mark.parametrize("prefix", [(), (4,)])
+def test_frequencies_are_the_distribution_s(scripted: ModuleType, shape: dict[str, Any], prefix: tuple[int, ...]) -> None:
+    table, forbidden = scripted.Table(seed=2), (4,) if "forbidden_pieces" in shape else ()
     search = Sampling(n_best=5000, max_length_ratio=0.0, max_length_offset=LIMIT, seed=1, **shape)
-    (samples,) = search(scripted.ScriptedDecoder(table), *scripted.batch([SOURCE]))
+    (samples,) = search(scripted.ScriptedDecoder(table), *scripted.batch([SOURCE]), constraints=Constraints(forbidden, [prefix]))
     counts = Counter((*h.tokens, scripted.EOS) if h.finished else tuple(h.tokens) for h in samples)
-    expected = distribution(scripted, table, search)
+    truth = scripted.Truth(table, SOURCE, 1, LIMIT, no_repeat=search.no_repeat_ngram, forbidden=forbidden, prefix=prefix)
+    expected = distribution(scripted, truth, search)
     assert sum(expected.values()) == pytest.approx(1)
     assert set(counts) <= set(expected)
     # Pearson's statistic: its mean is the degrees of freedom, its deviation the root of twice these.

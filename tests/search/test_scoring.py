@@ -5,22 +5,29 @@ import math
 import numpy as np
 import pytest
 
-from nmt.search.scoring import coverage_penalty, length_penalty
+from nmt.search.scoring import LengthPenalty, coverage_penalty, length_penalty
 
 
-def test_no_length_penalty_at_alpha_zero() -> None:
-    assert [length_penalty(float(length), 0.0) for length in range(1, 50)] == [1.0] * 49
+@pytest.mark.parametrize("form", LengthPenalty)
+def test_no_length_penalty_at_alpha_zero(form: LengthPenalty) -> None:
+    assert [length_penalty(float(length), 0.0, form) for length in range(1, 50)] == [1.0] * 49
 
 
+@pytest.mark.parametrize("form", LengthPenalty)
 @pytest.mark.parametrize("alpha", [0.2, 0.6, 1.0, 2.0])
-def test_length_penalty_is_one_for_one_token_and_rises(alpha: float) -> None:
-    penalties = length_penalty(np.arange(1.0, 100.0), alpha)
+def test_length_penalty_is_one_for_one_token_and_rises(alpha: float, form: LengthPenalty) -> None:
+    penalties = length_penalty(np.arange(1.0, 100.0), alpha, form)
     assert penalties[0] == 1
     assert (np.diff(penalties) > 0).all()
 
 
 def test_length_penalty_is_the_paper_s() -> None:
     assert length_penalty(7.0, 0.6) == pytest.approx((5 + 7) ** 0.6 / (5 + 1) ** 0.6)
+
+
+def test_the_plain_length_penalty_is_the_length_so_that_a_score_is_a_mean() -> None:
+    assert length_penalty(7.0, 1.0, LengthPenalty.plain) == 7
+    assert length_penalty(9.0, 0.5, LengthPenalty.plain) == 3
 
 
 def test_a_covered_source_costs_nothing_and_padding_never_does() -> None:

@@ -85,8 +85,8 @@ def test_length_bounds_are_not_fooled_by_binary_fractions() -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_settings_survive_omegaconf(name: str) -> None:
-    config = OmegaConf.merge(OmegaConf.structured(STRATEGIES[name]), {"max_length_ratio": 3})
-    assert OmegaConf.to_object(config) == STRATEGIES[name](max_length_ratio=3.0)
+    config = OmegaConf.merge(OmegaConf.structured(STRATEGIES[name]), {"max_length_ratio": 3, "forbidden_pieces": ["▁a", ","]})
+    assert OmegaConf.to_object(config) == STRATEGIES[name](max_length_ratio=3.0, forbidden_pieces=["▁a", ","])
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,11 @@ def test_settings_survive_omegaconf(name: str) -> None:
         (Beam, {"max_length_ratio": -1.0}, "`max_length_ratio` must be at least 0, but is -1.0 instead"),
         (Beam, {"max_length_offset": -1}, "`max_length_offset` must be at least 0, but is -1 instead"),
         (Beam, {"min_length_ratio": -1}, "`min_length_ratio` must be at least 0, but is -1 instead"),
+        (Beam, {"min_length_offset": -1}, "`min_length_offset` must be at least 0, but is -1 instead"),
+        (Greedy, {"no_repeat_ngram": -1}, "`no_repeat_ngram` must be at least 0, but is -1 instead"),
+        (Beam, {"length_penalty_form": "wu"}, "`length_penalty_form` must be one of gnmt, plain, but is 'wu' instead"),
+        (Beam, {"forbidden_pieces": "▁a"}, "`forbidden_pieces` must be a list of text, but is '▁a' instead"),
+        (Beam, {"forbidden_pieces": [3]}, "`forbidden_pieces` must be a list of text, but is [3] instead"),
         (
             Beam,
             {"min_length_ratio": 3.0},
