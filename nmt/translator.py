@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from nmt.search.base import SearchStrategy
 from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
+from nmt.search.repetition import loop_end
 from nmt.tokenizer import EOS, Tokenizer, TokenizerPair
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
 from nmt.translation import Translation as Translation
@@ -43,6 +44,8 @@ class Translator:
     A source of more than ``max_source_length`` pieces (than the model was trained on: a model directory knows)
     is cut into chunks, whose translations are joined by spaces. A chunk is filled to more than half: up to its
     last end of a sentence, or else between words, or else between characters. Nothing is left out.
+
+    A translation that runs to the length limit in a loop is cut after the first round, and ``repeating``.
     """
 
     def __init__(
@@ -113,10 +116,12 @@ class Translator:
         """Translate a sentence, and tell how: gates and states, attention, probabilities, the tree of the search.
 
         ``search`` takes the place of the model's own settings; ``n_best`` is how many hypotheses are kept. Raises
-        ``UserError`` if the text is blank or has more than ``max_source_length`` pieces: it is not cut into chunks.
+        ``UserError`` if the text is blank or has more than ``max_source_length`` pieces: it is not cut into chunks. Nor is a
+        translation that loops.
         """
         from nmt.inspection.result import Inspection
         from nmt.inspection.run import run
+            chunk.hypotheses = [self._without_loop(found, len(chunk.prefix)) for found in chunk.hypotheses]
         from nmt.inspection.tree import search_tree
 
         (ids,) = self.tokenizers.source.encode([text])
@@ -163,7 +168,18 @@ class Translator:
         constraints = Constraints(forbidden_ids(search, self.tokenizers.target), [chunk.prefix for chunk in chunks])
         found = search(self.model, source, mask, constraints=constraints, with_attention=with_attention, history=history)
         for chunk, hypotheses in zip(chunks, found, strict=True):
-            chunk.hypotheses = hypotheses
+            chunk.hypotheses = [self._without_loop(one, len(chunk.prefix)) for one in hypotheses]
+
+    def _without_loop(self, found: Hypothesis, prefix: int) -> Hypothesis:
+        """A hypothesis that ran to its limit in a loop, cut after the first round, but within no prefix and no character."""
+        end = None if found.finished else loop_end(found.tokens)
+        if end is None:
+            return found
+        end = max(end, prefix)
+        following = self.tokenizers.target.pieces(found.tokens[end:])
+        end += next((place for place, piece in enumerate(following) if _starts_character("", piece)), len(following))
+        attention = None if found.attention is None else found.attention[:end]
+        return replace(found, tokens=found.tokens[:end], attention=attention, repeating=True)
 
     def _translation(self, text: str, chunks: list[_Chunk]) -> Translation:
         if not chunks:
@@ -192,6 +208,7 @@ class Translator:
             score=sum(part.score for part in parts),
             finished=all(part.finished for part in parts),
             attention=_block_diagonal(weights) if weights else None,  # no chunk sees another
+            repeating=any(part.repeating for part in parts),
         )
 
 

@@ -206,6 +206,25 @@ def test_prefixes_must_be_as_many_as_lines(
     assert capfd.readouterr().err == told
 
 
+def test_loops_are_counted_at_the_end(
+    tiny_model: Path, feed: Feed, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nmt.cli.lines.WINDOW", 2)
+    monkeypatch.setattr("nmt.translator.loop_end", lambda tokens: 1)
+    feed(b"a\n\nb\nc\n")
+    assert translate(tiny_model, "--format", "jsonl", "search.forbidden_pieces=[</s>]") == 0
+    captured = capfd.readouterr()
+    found = [json.loads(line) for line in captured.out.splitlines()]
+    assert [[one["repeating"] for one in line["hypotheses"]] for line in found] == [[True], [], [True], [True]]
+    assert all(len(one["pieces"]) == 1 for line in found for one in line["hypotheses"])
+    assert captured.err == "nmt: 3 translations ran to the length limit in a loop, cut after the first round\n"
+    monkeypatch.setattr("nmt.translator.loop_end", lambda tokens: None)
+    feed(b"a\n")
+    assert translate(tiny_model, "--format", "jsonl", "search.forbidden_pieces=[</s>]") == 0
+    captured = capfd.readouterr()
+    assert (json.loads(captured.out)["hypotheses"][0]["repeating"], captured.err) == (False, "")
+
+
 def test_output_file_replaces_the_old_one_through_a_link(tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
     target, link = tmp_path / "target.txt", tmp_path / "link.txt"
     target.write_text("old\n", encoding="utf-8")

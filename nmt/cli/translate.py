@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 from nmt.cli.compose import to_settings
@@ -16,7 +17,8 @@ from nmt.translator import Translation
 
 _DESCRIPTION = """\
 Translate text, one line in, one line out. Without --input it reads stdin; on a terminal it asks for lines.
-Lines end at line feeds only; a blank line gives a blank line.
+Lines end at line feeds only; a blank line gives a blank line. A translation that runs to the length limit in a loop is
+cut after the first round; how many were is told at the end.
 """
 _EPILOG = """\
 settings:
@@ -46,9 +48,12 @@ def run(arguments: Sequence[str]) -> int:
     settings = to_settings(compose_for(model, "translate", TranslateConfig, chosen.settings), TranslateConfig)
     translator = translator_of(model, settings)
     to_line = _FORMATS[chosen.format]
+    repeating = 0
 
     def answer(lines: list[str], prefixes: list[str] | None = None) -> bytes:
+        nonlocal repeating
         translations = translator.translate(lines, prefixes=prefixes, batch_size=settings.batch_size)
+        repeating += sum(translation.repeating for translation in translations)
         return "".join(f"{to_line(translation)}\n" for translation in translations).encode()
 
     with output(chosen.output) as file:
@@ -58,6 +63,9 @@ def run(arguments: Sequence[str]) -> int:
         for window, prefixes in beside(windows(chosen.input), chosen.prefixes):
             file.write(answer(window, prefixes))
             file.flush()
+    if repeating:
+        told = f"{repeating} {'translations' if repeating > 1 else 'translation'} ran to the length limit in a loop"
+        print(f"nmt: {told}, cut after the first round", file=sys.stderr)
     return 0
 
 
@@ -87,6 +95,7 @@ def _json(translation: Translation) -> str:
             "score": hypothesis.score,
             "log_prob": hypothesis.log_prob,
             "finished": hypothesis.finished,
+            "repeating": hypothesis.repeating,
             "pieces": hypothesis.pieces,
         }
         for hypothesis in translation.hypotheses

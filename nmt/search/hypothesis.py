@@ -14,7 +14,8 @@ class Hypothesis:
     higher is better. ``attention`` [steps, src_len]: steps is len(tokens) + 1, the end mark
     having its row, and src_len is the sentence's own length, its end mark included; None if not asked for or
     if the model has none. ``finished`` is False if the hypothesis was cut at the maximal length: then it has
-    no end mark, neither in log_prob nor in attention.
+    no end mark, neither in log_prob nor in attention. ``repeating``: it ran to that length in a loop, of which tokens
+    and attention have the first round only, but log_prob and score all.
     """
 
     tokens: list[int]
@@ -22,3 +23,4 @@ class Hypothesis:
     score: float
     attention: np.ndarray | None = None
     finished: bool = True
+    repeating: bool = False

@@ -85,7 +85,8 @@ def test_probabilities_and_attention_are_the_searchs(search: SearchStrategy, sys
         assert found.attention is not None
         close(found.attention, torch.from_numpy(best.attention))
     (translation,) = system.translate([TEXT], search=search)
-    assert [one.text for one in found.hypotheses] == [one.text for one in translation.hypotheses]
+    for one, other in zip(found.hypotheses, translation.hypotheses, strict=True):
+        assert one.text.startswith(other.text) if other.repeating else one.text == other.text  # a loop is shown whole
 
 
 def test_inspecting_amid_training_is_without_dropout_and_leaves_the_model_training(make: Callable[..., Translator]) -> None:
