@@ -167,8 +167,11 @@ class Translator:
         source, mask = pad([[*chunk.ids, EOS] for chunk in chunks])
         constraints = Constraints(forbidden_ids(search, self.tokenizers.target), [chunk.prefix for chunk in chunks])
         found = search(self.model, source, mask, constraints=constraints, with_attention=with_attention, history=history)
-        for chunk, hypotheses in zip(chunks, found, strict=True):
-            chunk.hypotheses = [self._without_loop(one, len(chunk.prefix)) for one in hypotheses]
+        for sentence, (chunk, hypotheses) in enumerate(zip(chunks, found, strict=True)):
+            ranked = search.rank(hypotheses, self.tokenizers.target.decode)
+            chunk.hypotheses = [replace(hypotheses[place], score=score) for place, score in ranked]
+            if history is not None:
+                history.ends[sentence] = [history.ends[sentence][place] for place, _ in ranked]
 
     def _without_loop(self, found: Hypothesis, prefix: int) -> Hypothesis:
         """A hypothesis that ran to its limit in a loop, cut after the first round, but within no prefix and no character."""

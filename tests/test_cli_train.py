@@ -122,10 +122,10 @@ def test_help_names_every_choice(repository: Path, capsys: pytest.CaptureFixture
         ("++extra=1", "`extra` must be a setting that exists, but `nmt` has none of that name"),
         (
             "search=bem",
-            "`search` must be one of beam, greedy, sampling, but is `bem` instead; did you mean `beam`?",
+            "`search` must be one of beam, greedy, mbr, sampling, but is `bem` instead; did you mean `beam`?",
         ),
-        ("search=3", "`search` must be one of beam, greedy, sampling, but is `3` instead"),
-        ("search=null", "`search` must be one of beam, greedy, sampling, but is `null` instead"),
+        ("search=3", "`search` must be one of beam, greedy, mbr, sampling, but is `3` instead"),
+        ("search=null", "`search` must be one of beam, greedy, mbr, sampling, but is `null` instead"),
         ("~search", "`search` must be given, but is missing"),
         ("device=cdua", "`device` must be one of auto, cpu, cuda, but is `cdua` instead; did you mean `cuda`?"),
         ("training.max_steps=many", "`training.max_steps` must be a whole number, but is `many` instead"),

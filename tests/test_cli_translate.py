@@ -276,7 +276,7 @@ def test_failure_before_the_first_line_leaves_nothing(tiny_model: Path, tmp_path
         (["search.forbidden_pieces=[▁zzz]"], 1, ["`forbidden_pieces` must be pieces of the target's vocabulary, but `▁zzz` is"]),
         (["search.forbidden_pieces=a"], 2, ["`search.forbidden_pieces` must be a list in brackets (`[a,b]`), but is `a`"]),
         (["search.length_penalty_form=wu"], 2, ["`search.length_penalty_form` must be one of gnmt, plain, but is `wu`"]),
-        (["search=bem"], 2, ["`search` must be one of beam, greedy, sampling", "did you mean `beam`?"]),
+        (["search=bem"], 2, ["`search` must be one of beam, greedy, mbr, sampling", "did you mean `beam`?"]),
         (["search.beam_size=0"], 2, ["`beam_size` must be at least 1, but is 0 instead"]),
         (["search.beam_size=2,3"], 2, ["`search.beam_size=2,3` must have one value"]),
         (["batch_size=0"], 2, ["`batch_size` must be at least 1, but is 0 instead"]),

@@ -16,7 +16,8 @@ from nmt.model_directory import save_model_directory
 from nmt.models.config import AttentionKind, ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.torch_model import TorchModel, resolve_device
-from nmt.search import Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
+from nmt.search import MBR, Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
+from nmt.search.base import Decode, as_found
 from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.tokenizer import EOS, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
 from nmt.translator import Translation, Translator
@@ -83,6 +84,9 @@ class Copy(SearchStrategy):
             [Hypothesis(row[:-1], -1.0 - rank, -0.5 - rank, np.eye(len(row)) if with_attention else None)] * self.n_best
             for rank, row in enumerate(rows)
         ]
+
+    def rank(self, hypotheses: list[Hypothesis], decode: Decode) -> list[tuple[int, float]]:
+        return as_found(hypotheses)
 
 
 def copying(max_source_length: int = 256) -> tuple[Translator, Copy]:
@@ -526,3 +530,18 @@ def test_a_source_in_chunks_repeats_itself_if_a_chunk_does() -> None:
     (translation,) = translator.translate(["man man man man man man. man man man"])
     assert translation.repeating
     assert translation.hypotheses[0].pieces.count("</s>") == 1
+
+
+@pytest.mark.parametrize("by", ["sampling", "beam"])
+def test_minimum_bayes_risk_goes_by_the_texts(by: Any) -> None:
+    search = MBR(0.5, 5, candidates=8, candidates_by=by, n_best=2)
+    translator = Translator(TorchModel(network()), TOKENIZERS, search)
+    for line, translation in zip(LINES, translator.translate(LINES), strict=True):
+        proposing: Any = Sampling(0.5, 5, n_best=8) if by == "sampling" else Beam(0.5, 5, beam_size=8, n_best=8)
+        candidates = translator.translate([line], search=proposing)[0].hypotheses
+        assert {one.text for one in translation.hypotheses} <= {one.text for one in candidates}
+        scores = [one.score for one in translation.hypotheses]
+        assert scores == sorted(scores, reverse=True) and 0 <= scores[-1] <= scores[0] <= 100
+        inspection = translator.inspect(line)
+        ends = {node.rank: node.log_prob for node in inspection.tree if node.rank is not None}
+        assert [ends[rank] for rank in range(len(ends))] == [one.log_prob for one in inspection.hypotheses]

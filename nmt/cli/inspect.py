@@ -30,8 +30,8 @@ or from stdin. With --output, the numbers go to stdout as JSON, lists by distanc
                "sentences_by_distance": […]}, …]}
 
 settings (an argument that begins as NAME= is one; give a text that does so on stdin):
-  search=beam|greedy|sampling  search.beam_size=8  …   see nmt translate --help; unless search.n_best says
-                                                       otherwise, a beam search keeps as many as beam_size
+  search=beam|greedy|mbr|sampling  search.beam_size=8  …   see nmt translate --help; unless search.n_best says
+                                                           otherwise, a beam search keeps as many as beam_size
   device=auto|cpu|cuda  num_threads=4
 """
 # `E = mc²` is text, and `runs/seed=1` is a path.

@@ -22,10 +22,12 @@ cut after the first round; how many were is told at the end.
 """
 _EPILOG = """\
 settings:
-  search=beam|greedy|sampling   how to search; without it, as the model's search.json says
+  search=beam|greedy|sampling|mbr   how to search; without it, as the model's search.json says
   search.beam_size=8  search.length_penalty=1.0  search.n_best=3   change only that
   search.length_penalty_form=gnmt|plain  search.coverage_penalty=0.0   of search=beam
   search.temperature=1.0  search.top_k=0  search.top_p=1.0  search.seed=0   of search=sampling
+  search.candidates=32  search.candidates_by=sampling|beam   of search=mbr, minimum Bayes risk: of so many translations
+                             the one that is most like all; also temperature, top_k, top_p and seed of the samples
   search.max_length_ratio=2.0  search.max_length_offset=10   at most ratio * source pieces + offset
   search.min_length_ratio=0.0  search.min_length_offset=0    at least so many
   search.no_repeat_ngram=3   no three pieces in a row come twice (0: they may)

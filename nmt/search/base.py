@@ -6,6 +6,7 @@ model, whatever computes it, unless a search asks for all of it.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -20,6 +21,8 @@ from nmt.tokenizer import PAD
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Decode = Callable[[Sequence[Sequence[int]]], list[str]]
+"""Gives the text of each sequence of tokens."""
 MemoryT = TypeVar("MemoryT", bound="Memory")
 StateT = TypeVar("StateT", bound="State")
 StateT_co = TypeVar("StateT_co", bound="State", covariant=True)
@@ -125,11 +128,20 @@ class SearchStrategy(ABC):
 
         ``source`` [sentences, src_len] int64: pieces and the end mark, padded; ``source_mask`` the same
         shape, True at real tokens. Returns for each sentence its hypotheses, best first, at most ``n_best``
-        and at least one. ``constraints`` are those of this call, the ids of ``forbidden_pieces`` among them.
-        An empty ``history`` that is given is filled with all that the search considered.
+        unless ``rank`` is to choose among more, and at least one. ``constraints`` are those of this call, the
+        ids of ``forbidden_pieces`` among them. An empty ``history`` that is given is filled with all that the
+        search considered.
 
         Raises UserError for a sentence without any translation: the model's probabilities are NaN, or the
         settings permit none.
+        """
+
+    @abstractmethod
+    def rank(self, hypotheses: list[Hypothesis], decode: Decode) -> list[tuple[int, float]]:
+        """Which of the hypotheses that were found for a sentence are its translations: the places of at most
+        ``n_best``, best first, and the score of each.
+
+        Here a strategy may go by their texts, which ``decode`` gives; most leave them as found.
         """
 
     def length_bounds(

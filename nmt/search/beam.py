@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nmt.errors import UserError
-from nmt.search.base import Model, SearchStrategy, at_least
+from nmt.search.base import Decode, Model, SearchStrategy, as_found, at_least
 from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.loop import decode
@@ -67,6 +67,10 @@ class Beam(SearchStrategy):
             with_attention=with_attention,
             history=history,
         )
+
+    def rank(self, hypotheses: list[Hypothesis], decode: Decode) -> list[tuple[int, float]]:
+        """See ``SearchStrategy``."""
+        return as_found(hypotheses)
 
 
 def best_continuations(step: Step) -> Candidates:
