@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nmt.errors import StrEnum, UserError
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.search.base import Model
+from nmt.search.ensemble import Ensemble
 
 if TYPE_CHECKING:  # translating in itself needs no PyTorch
     from nmt.models.seq2seq import Seq2Seq
@@ -82,3 +84,8 @@ def _in_torch(loaded: LoadedModel, device: str, num_threads: int | None) -> Tran
     if num_threads is not None:
         torch.set_num_threads(num_threads)
     return TorchModel(loaded.model.to(where), where)
+
+
+def together(models: Sequence[TranslationModel]) -> TranslationModel:
+    """The model, or of several their ensemble."""
+    return models[0] if len(models) == 1 else Ensemble(models)

@@ -15,7 +15,7 @@ Everything in it is plain data: loading never unpickles and never imports a name
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -169,6 +169,29 @@ def load_model_directory(path: str | os.PathLike[str]) -> LoadedModel:
         languages=(facts.source_language, facts.target_language),
         max_source_length=facts.max_source_length,
     )
+
+
+def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> list[LoadedModel]:
+    """Read model directories whose models are to translate together. ``UserError`` unless they share languages and
+    tokenizers.
+    """
+    if not paths:
+        raise UserError("at least one model directory must be given, but there is none")
+    first, *others = models = [load_model_directory(path) for path in paths]
+    for other in others:
+        if other.languages != first.languages:
+            raise UserError(
+                f"models must all translate {' to '.join(first.languages)}, as `{first.directory}` does,"
+                f" but `{other.directory}` translates {' to '.join(other.languages)} instead"
+            )
+        fingerprints = zip(first.tokenizers.fingerprints, other.tokenizers.fingerprints, strict=True)
+        for side, (expected, found) in zip(("source", "target"), fingerprints, strict=True):
+            if found != expected:
+                raise UserError(
+                    f"models must all have the {side} tokenizer {expected}, as `{first.directory}` has,"
+                    f" but `{other.directory}` has {found} instead"
+                )
+    return models
 
 
 def _tokenizer_facts(tokenizers: TokenizerPair) -> _TokenizerFacts:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.backends import Backend, TranslationModel, model_of
+from nmt.backends import Backend, TranslationModel, model_of, together
 from nmt.data.sequences import pad
 from nmt.errors import UserError
-from nmt.model_directory import SHORTEST_LIMIT, load_model_directory
+from nmt.model_directory import SHORTEST_LIMIT, load_ensemble
 from nmt.search.base import SearchStrategy
 from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
@@ -70,11 +70,18 @@ class Translator:
 
     @classmethod
     def from_pretrained(
-        cls, path: str | os.PathLike[str], device: str = "auto", backend: Backend = Backend.auto
+        cls,
+        path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        device: str = "auto",
+        backend: Backend = Backend.auto,
     ) -> "Translator":
-        """The translator in a model directory, with its search settings; see ``model_of``."""
-        loaded = load_model_directory(path)
-        return cls(model_of(loaded, device, backend), loaded.tokenizers, loaded.search, loaded.max_source_length)
+        """The translator in a model directory, with its search settings; see ``model_of``. Of several directories, an
+        ensemble with the search settings of the first.
+        """
+        loaded = load_ensemble([path] if isinstance(path, str | os.PathLike) else path)
+        model = together([model_of(one, device, backend) for one in loaded])
+        limit = min(one.max_source_length for one in loaded)
+        return cls(model, loaded[0].tokenizers, loaded[0].search, limit)
 
     def translate(
         self,
@@ -109,6 +116,7 @@ class Translator:
             self._search(by_length[start : start + batch_size], search or self.search, with_attention)
         chunks_of: list[list[_Chunk]] = [[] for _ in texts]
         for chunk in chunks:
+            chunk.hypotheses = [self._without_loop(found, len(chunk.prefix)) for found in chunk.hypotheses]
             chunks_of[chunk.line].append(chunk)
         return [self._translation(text, parts) for text, parts in zip(texts, chunks_of, strict=True)]
 
@@ -121,7 +129,6 @@ class Translator:
         """
         from nmt.inspection.result import Inspection
         from nmt.inspection.run import run
-            chunk.hypotheses = [self._without_loop(found, len(chunk.prefix)) for found in chunk.hypotheses]
         from nmt.inspection.tree import search_tree
 
         (ids,) = self.tokenizers.source.encode([text])

@@ -99,6 +99,15 @@ def test_settings_of_the_scores(tiny_model: Path, files: list[str], capfd: pytes
     assert "case:lc" in signature
 
 
+def test_several_models_are_scored_as_one(tiny_model: Path, files: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for others in ([], [str(tiny_model)]):
+        assert evaluate(tiny_model, *others, *files, "search=greedy") == 0
+        found.append(json.loads(capfd.readouterr().out))
+    assert [one.pop("model") for one in found] == [str(tiny_model), f"{tiny_model} + {tiny_model}"]
+    assert found[0] == found[1]
+
+
 def test_a_baseline_is_a_file_or_a_model(
     tiny_model: Path, files: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,6 +152,15 @@ def test_search_begins_as_the_models_own(tiny_run: Path, tmp_path: Path, feed: F
     ]
 
 
+def test_several_models_translate_as_one(tiny_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for models in ([], [str(tiny_model)], ["search.n_best=1", str(tiny_model), str(tiny_model)]):
+        feed(b"The dog sleeps.\nA cat eats.\n")
+        assert translate(tiny_model, *models) == 0
+        found.append(capfd.readouterr().out)
+    assert found[0] == found[1] == found[2]
+
+
 def test_settings_may_stand_before_and_after_options(tiny_model: Path, tmp_path: Path, searches: list[SearchStrategy]) -> None:
     source = tmp_path / "a=b.txt"
     source.write_text("x\n", encoding="utf-8")
@@ -282,7 +291,7 @@ def test_failure_before_the_first_line_leaves_nothing(tiny_model: Path, tmp_path
         (["batch_size=0"], 2, ["`batch_size` must be at least 1, but is 0 instead"]),
         (["+extra=1"], 2, ["`extra`"]),
         (["data=toy"], 2, ["data"]),
-        (["just words"], 2, ["`just words`"]),
+        (["just words"], 1, ["there is no model directory `just words`"]),
     ],
 )
 def test_mistakes(
@@ -308,6 +317,8 @@ def test_mistakes(
 def test_model_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["translate"]) == 2
     assert capsys.readouterr().err.endswith("error: the following arguments are required: MODEL\n")
+    assert main(["translate", "search.n_best=1"]) == 2
+    assert capsys.readouterr().err == "nmt: at least one model directory must be given, but there are only settings\n"
     assert main(["translate", "no/such/model"]) == 1
     assert "no/such/model" in capsys.readouterr().err
 

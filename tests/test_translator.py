@@ -545,3 +545,55 @@ def test_minimum_bayes_risk_goes_by_the_texts(by: Any) -> None:
         inspection = translator.inspect(line)
         ends = {node.rank: node.log_prob for node in inspection.tree if node.rank is not None}
         assert [ends[rank] for rank in range(len(ends))] == [one.log_prob for one in inspection.hypotheses]
+
+
+def saved(path: Path, model: Seq2Seq, pair: TokenizerPair = TOKENIZERS, languages: tuple[str, str] = ("en", "xx")) -> Path:
+    search = Beam(beam_size=3, max_length_ratio=0.5, max_length_offset=5)
+    save_model_directory(path, CONFIG, model, pair, search, languages=languages, card="", max_source_length=100)
+    return path
+
+
+def other_network(pair: TokenizerPair = TOKENIZERS) -> Seq2Seq:
+    torch.manual_seed(6)
+    model = build(CONFIG, len(pair.source), len(pair.target), True).eval()
+    with torch.no_grad():
+        model.output.weight *= 8
+    return model
+
+
+def test_several_models_translate_as_one(tmp_path: Path) -> None:
+    one, other = saved(tmp_path / "a", network()), saved(tmp_path / "b", other_network())
+    expected = Translator.from_pretrained(one, "cpu").translate(LINES)
+    for ensemble in ([one], [one, str(one), one]):
+        found = Translator.from_pretrained(ensemble, "cpu").translate(LINES)
+        assert texts(found) == texts(expected)
+        assert [f.hypotheses[0].score for f in found] == pytest.approx([e.hypotheses[0].score for e in expected], abs=1e-4)
+    mixed = Translator.from_pretrained((one, other), "cpu")
+    assert mixed.device == torch.device("cpu")
+    assert (mixed.search.max_length_ratio, mixed.max_source_length) == (0.5, 100)
+    assert texts(mixed.translate(LINES)) != texts(expected)
+    alone = mixed.translate(LINES, batch_size=1, with_attention=True)
+    assert texts(alone) == texts(mixed.translate(LINES))
+    assert alone[0].hypotheses[0].attention is not None
+    with pytest.raises(UserError, match="only a single model can be looked into, but this is an ensemble of 2"):
+        mixed.inspect(LINES[0])
+
+
+def test_models_that_cannot_translate_together_are_told(tmp_path: Path) -> None:
+    foreign = tokenizer_pair(Normalization.identity)
+    separate = TokenizerPair(foreign.source, TOKENIZERS.target)
+    one = saved(tmp_path / "one", network())
+    target = saved(tmp_path / "target", other_network(), TokenizerPair(TOKENIZERS.source, foreign.target))
+    source = saved(tmp_path / "source", other_network(), separate)
+    back = saved(tmp_path / "back", other_network(), languages=("xx", "en"))
+    ours, theirs = TOKENIZERS.target.fingerprint, foreign.target.fingerprint
+    for path, message in (
+        (target, f"models must all have the target tokenizer {ours}, as `{one}` has, but `{target}` has {theirs} instead"),
+        (source, f"models must all have the source tokenizer {ours}, as `{one}` has, but `{source}` has {theirs} instead"),
+        (back, f"models must all translate en to xx, as `{one}` does, but `{back}` translates xx to en instead"),
+    ):
+        with pytest.raises(UserError) as told:
+            Translator.from_pretrained([one, path], "cpu")
+        assert str(told.value) == message
+    with pytest.raises(UserError, match="at least one model directory must be given, but there is none"):
+        Translator.from_pretrained([])

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import torch
 
 from nmt.cli.compose import search_values
 from nmt.cli.lines import output
-from nmt.cli.load import translator_of
+from nmt.cli.load import told_apart, translator_of
 from nmt.cli.references import HELP, add_arguments, chosen_files
 from nmt.cli.test_set import read_test_set, settings_for
 from nmt.comparison.measure import compare
@@ -20,7 +19,7 @@ from nmt.comparison.page import comparison_page
 from nmt.comparison.results import Conditions, ParallelText, System
 from nmt.comparison.runs import Run, find_runs
 from nmt.config.evaluate import EvaluateConfig
-from nmt.errors import UsageError, UserError
+from nmt.errors import UserError
 from nmt.model_directory import LoadedModel, load_model_directory
 from nmt.translator import Translator
 
@@ -29,14 +28,12 @@ Translate a test set with each of several runs and compare them: size, training,
 paired bootstrap p-values against the first run, speed, BLEU by the length of the source, and the sentences that differ
 most. A table goes to stderr, one JSON object to stdout, and a page with plots to --output.
 """
-# A setting is a name and its value; `runs/seed=1` is a path.
-_SETTING = re.compile(r"[^/=]+=")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Compare runs on a test set; returns the exit code."""
     chosen = _parser().parse_intermixed_args(arguments)
-    paths, overrides = _told_apart(chosen.arguments)
+    paths, overrides = told_apart(chosen.arguments, "run")
     files = chosen_files(chosen.source, chosen.reference, overrides)
     runs = find_runs(paths)
     models = [load_model_directory(one.model) for one in runs]
@@ -80,15 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(parser)
     parser.add_argument("--output", metavar="FILE", help="a self-contained HTML page, with plots")
     return parser
-
-
-def _told_apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Runs and settings."""
-    settings = [argument for argument in arguments if _SETTING.match(argument) and not Path(argument).is_dir()]
-    paths = [argument for argument in arguments if argument not in settings]
-    if not paths:
-        raise UsageError("at least one run must be given, but there are only settings")
-    return paths, settings
 
 
 def _languages(runs: Sequence[Run], models: Sequence[LoadedModel]) -> tuple[str, str]:

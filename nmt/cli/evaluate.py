@@ -85,15 +85,16 @@ def _scoring(arguments: Sequence[str]) -> ScoringConfig:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "nmt evaluate",
-        usage="nmt evaluate MODEL --source FILE --reference FILE [--baseline FILE|MODEL] [--output DIR] [SETTING=VALUE ...]\n"
-        "       nmt evaluate MODEL data=NAME split=NAME [--baseline FILE|MODEL] [--output DIR] [SETTING=VALUE ...]\n"
+        usage="nmt evaluate MODEL [MODEL ...] --source FILE --reference FILE [--baseline FILE|MODEL] [--output DIR]\n"
+        "                    [SETTING=VALUE ...]\n"
+        "       nmt evaluate MODEL [MODEL ...] data=NAME split=NAME [--baseline FILE|MODEL] [--output DIR] [SETTING=VALUE ...]\n"
         "       nmt evaluate --hypotheses FILE --reference FILE [--source FILE] [--baseline FILE] [--output DIR]\n"
         "                    [SETTING=VALUE ...]",
         description=_DESCRIPTION,
         epilog=HELP + _EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("arguments", metavar="MODEL", nargs="*", help="a model directory, such as runs/toy/model")
+    parser.add_argument("arguments", metavar="MODEL", nargs="*", help="a model directory, such as runs/toy/model, or several")
     parser.add_argument("--hypotheses", metavar="FILE", help="translations to score instead of a model's, a sentence a line")
     add_arguments(parser)
     parser.add_argument(

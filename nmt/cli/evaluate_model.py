@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nmt.cli.comet import comet_files
 from nmt.cli.compose import search_values
-from nmt.cli.load import translator_of
+from nmt.cli.load import told_apart, translator_of
 from nmt.cli.references import chosen_files, read_beside
 from nmt.cli.test_set import read_test_set, settings_for
 from nmt.config.evaluate import EvaluateConfig
@@ -17,13 +17,13 @@ from nmt.data.corpus import DataConfig, load_pairs
 from nmt.errors import UserError
 from nmt.evaluation.measure import SystemOutput, evaluate
 from nmt.evaluation.report import Report
-from nmt.model_directory import load_model_directory
+from nmt.model_directory import load_ensemble
 from nmt.translator import Translator
 
 
 @dataclass(frozen=True)
 class _Model:
-    """A model directory, by the name that the user gave it, ready to translate."""
+    """A model directory, or several together, by the names that the user gave them, ready to translate."""
 
     name: str
     languages: tuple[str, str]
@@ -49,9 +49,9 @@ class _Baseline:
 
 def evaluate_model(chosen: argparse.Namespace) -> tuple[Report, Mapping[str, object]]:
     """The report on the model that was ``chosen``, and what else there is to say about it."""
-    path, *overrides = chosen.arguments
+    paths, overrides = told_apart(chosen.arguments, "model directory")
     files = chosen_files(chosen.source, chosen.reference, overrides)
-    model = _load(path, overrides, files)
+    model = _load(paths, overrides, files)
     settings = model.settings
     sources, references = read_test_set(settings, files, model.languages[1])
     baseline = _baseline(chosen.baseline, model, len(sources), overrides, files)
@@ -69,14 +69,14 @@ def evaluate_model(chosen: argparse.Namespace) -> tuple[Report, Mapping[str, obj
         tokenize=settings.tokenize,
         lowercase=settings.lowercase,
     )
-    about = {"model": path, "computed_on": str(model.translator.device), "search": search_values(settings.search)}
+    about = {"model": model.name, "computed_on": str(model.translator.device), "search": search_values(settings.search)}
     return report, {**about, **baseline.about}
 
 
-def _load(path: str, overrides: Sequence[str], files: tuple[Path, Path] | None) -> _Model:
-    loaded = load_model_directory(path)
-    settings = settings_for(loaded, overrides, files)
-    return _Model(path, loaded.languages, settings, translator_of(loaded, settings))
+def _load(paths: Sequence[str], overrides: Sequence[str], files: tuple[Path, Path] | None) -> _Model:
+    first, *others = load_ensemble(paths)
+    settings = settings_for(first, overrides, files)
+    return _Model(" + ".join(paths), first.languages, settings, translator_of(first, settings, *others))
 
 
 def _baseline(
@@ -88,7 +88,7 @@ def _baseline(
     if not Path(path).is_dir():
         output = SystemOutput(path, read_beside(path, sentences))
         return _Baseline(lambda sources: output, {})
-    other = _load(path, overrides, files)
+    other = _load([path], overrides, files)
     if other.languages != model.languages:
         raise UserError(
             f"the baseline must translate {' to '.join(model.languages)}, as `{model.name}` does,"

@@ -1,14 +1,29 @@
-"""A model directory and settings from the command line become a translator; shared by translate and evaluate."""
+"""Model directories and settings from the command line become a translator; shared by all who translate."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
-from nmt.backends import model_of
+from nmt.backends import model_of, together
 from nmt.cli.compose import compose, search_overrides
 from nmt.config.translate import TranslateConfig
+from nmt.errors import UsageError
 from nmt.model_directory import LoadedModel
 from nmt.translator import Translator
+
+# A setting is a name and its value; `runs/seed=1` is a path.
+_SETTING = re.compile(r"[^/=]+=")
+
+
+def told_apart(arguments: Sequence[str], what: str) -> tuple[list[str], list[str]]:
+    """Paths and settings. Raises ``UsageError`` if there is no path; ``what`` says of what."""
+    settings = [argument for argument in arguments if _SETTING.match(argument) and not Path(argument).is_dir()]
+    paths = [argument for argument in arguments if argument not in settings]
+    if not paths:
+        raise UsageError(f"at least one {what} must be given, but there are only settings")
+    return paths, settings
 
 
 def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], overrides: Sequence[str]) -> DictConfig:
@@ -17,14 +32,20 @@ def compose_for(model: LoadedModel, command: str, root: type[TranslateConfig], o
     return compose(command, root, [*([] if chosen else search_overrides(model.search)), *overrides])
 
 
-def translator_of(model: LoadedModel, settings: TranslateConfig) -> Translator:
-    """The translator that the settings ask for, on their device. Raises ``UserError`` if there is no such device."""
-    stepped = model_of(
-        model,
-        settings.device.value,
-        settings.backend,
-        quantised=settings.quantised,
-        shortlist=settings.shortlist,
-        num_threads=settings.num_threads,
-    )
-    return Translator(stepped, model.tokenizers, settings.search, model.max_source_length)
+def translator_of(model: LoadedModel, settings: TranslateConfig, *others: LoadedModel) -> Translator:
+    """The translator that the settings ask for, on their device; with ``others`` their ensemble. Raises ``UserError`` if there
+    is no such device.
+    """
+    models = [
+        model_of(
+            one,
+            settings.device.value,
+            settings.backend,
+            quantised=settings.quantised,
+            shortlist=settings.shortlist,
+            num_threads=settings.num_threads,
+        )
+        for one in (model, *others)
+    ]
+    limit = min(one.max_source_length for one in (model, *others))
+    return Translator(together(models), model.tokenizers, settings.search, limit)

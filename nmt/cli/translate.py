@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 
 from nmt.cli.compose import to_settings
 from nmt.cli.lines import beside, output, windows
-from nmt.cli.load import compose_for, translator_of
+from nmt.cli.load import compose_for, told_apart, translator_of
 from nmt.cli.prompt import converse
 from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError
-from nmt.model_directory import load_model_directory
+from nmt.model_directory import load_ensemble
 from nmt.translator import Translation
 
 _DESCRIPTION = """\
-Translate text, one line in, one line out. Without --input it reads stdin; on a terminal it asks for lines.
+Translate text, one line in, one line out. Without --input it reads stdin; on a terminal it asks for lines. Several
+models translate as one, by the mean of their probabilities; they must share their tokenizers.
 Lines end at line feeds only; a blank line gives a blank line. A translation that runs to the length limit in a loop is
 cut after the first round; how many were is told at the end.
 """
@@ -46,9 +47,10 @@ def run(arguments: Sequence[str]) -> int:
     on_terminal = chosen.input is None and os.isatty(0)
     if on_terminal and chosen.prefixes is not None:
         raise UsageError("--prefixes must be given together with --input or a pipe, but the input is a terminal")
-    model = load_model_directory(chosen.model)
-    settings = to_settings(compose_for(model, "translate", TranslateConfig, chosen.settings), TranslateConfig)
-    translator = translator_of(model, settings)
+    paths, overrides = told_apart(chosen.arguments, "model directory")
+    model, *others = load_ensemble(paths)
+    settings = to_settings(compose_for(model, "translate", TranslateConfig, overrides), TranslateConfig)
+    translator = translator_of(model, settings, *others)
     to_line = _FORMATS[chosen.format]
     repeating = 0
 
@@ -73,9 +75,14 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "nmt translate", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        "nmt translate",
+        usage="nmt translate MODEL [MODEL ...] [--input FILE] [--output FILE] [--prefixes FILE]\n"
+        "                     [--format text|jsonl] [SETTING=VALUE ...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="a model directory, such as runs/toy/model")
+    parser.add_argument("arguments", metavar="MODEL", nargs="+", help="a model directory, such as runs/toy/model, or several")
     parser.add_argument("--input", metavar="FILE", help="text to translate, a sentence a line (.gz too)")
     parser.add_argument("--output", metavar="FILE", help="where the translations go instead of stdout")
     parser.add_argument(
@@ -86,7 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", choices=_FORMATS, default="text", help="jsonl: an object a line, with scores and all n-best hypotheses"
     )
-    parser.add_argument("settings", metavar="SETTING=VALUE", nargs="*", default=[], help="see below")
     return parser
 
 
