@@ -17,7 +17,7 @@ from nmt.models.config import AttentionKind, ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.torch_model import TorchModel, resolve_device
 from nmt.search import MBR, Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
-from nmt.search.base import Decode, as_found
+from nmt.search.base import Decode, as_found, best_of
 from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.tokenizer import EOS, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
 from nmt.translator import Translation, Translator
@@ -597,3 +597,81 @@ def test_models_that_cannot_translate_together_are_told(tmp_path: Path) -> None:
         assert str(told.value) == message
     with pytest.raises(UserError, match="at least one model directory must be given, but there is none"):
         Translator.from_pretrained([])
+
+
+@dataclass
+class CopiedPositions:
+    """The memory: sources [sentences, src_len]; the state: how many tokens each row [rows] has written."""
+
+    values: np.ndarray
+
+    def select(self, places: np.ndarray) -> "CopiedPositions":
+        return CopiedPositions(self.values[places])
+
+
+@dataclass
+class CopyingOutput:
+    wanted: np.ndarray
+    state: CopiedPositions
+    attention: np.ndarray | None = None
+
+    def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        return best_of(self.log_prob(), count)
+
+    def log_prob(self) -> np.ndarray:
+        log_prob = np.full((len(self.wanted), len(TOKENIZERS.target)), -20.0, dtype=np.float32)
+        log_prob[np.arange(len(self.wanted)), self.wanted] = -1e-3
+        return log_prob
+
+
+class CopyingModel:
+    """Writes what it reads."""
+
+    device = "cpu"
+    network: Any = None
+
+    def encode(self, source: np.ndarray, source_mask: np.ndarray) -> CopiedPositions:
+        return CopiedPositions(source)
+
+    def start(self, memory: CopiedPositions, width: int) -> CopiedPositions:
+        return CopiedPositions(np.zeros(len(memory.values) * width, dtype=np.int64))
+
+    def step(self, tokens: np.ndarray, state: CopiedPositions, memory: CopiedPositions) -> CopyingOutput:
+        sentences = np.arange(len(tokens)) // (len(tokens) // len(memory.values))
+        places = np.minimum(state.values, memory.values.shape[1] - 1)
+        return CopyingOutput(memory.values[sentences, places], CopiedPositions(state.values + 1))
+
+
+NEVER_SEEN = ["🙂👩‍👩‍👧🏳️‍🌈 bus", "ᚠᛇᚻ ⵣ ꙮ 𓀀", "ไทย العربية עברית", "日本語のバス", "a🙂", "ⴰⵣⵓⵍ, man!"]
+
+
+@pytest.mark.parametrize("search", [Greedy(), Beam(n_best=2), Sampling(top_k=1), MBR(candidates=4)])
+def test_characters_never_seen_survive_as_bytes(search: SearchStrategy) -> None:
+    assert not set("".join(NEVER_SEEN)) <= set("".join(LINES))
+    translator = Translator(CopyingModel(), TOKENIZERS, search)
+    found = translator.translate([*NEVER_SEEN, *LINES])
+    assert texts(found) == [*NEVER_SEEN, *LINES]
+    assert any(piece.startswith("<0x") for piece in found[0].hypotheses[0].pieces)
+    assert "<unk>" not in {piece for translation in found for piece in translation.hypotheses[0].pieces}
+    assert texts(translator.translate(NEVER_SEEN, prefixes=NEVER_SEEN)) == NEVER_SEEN
+
+
+@pytest.mark.parametrize("byte_fallback", [True, False])
+@pytest.mark.parametrize(
+    "search",
+    [
+        Beam(0.5, 5, beam_size=3, no_repeat_ngram=1, coverage_penalty=0.1),
+        Sampling(0.5, 5, n_best=2, forbidden_pieces=["<unk>"], min_length_offset=3),
+        MBR(0.5, 5, candidates=4),
+    ],
+)
+def test_a_model_that_knows_nothing_writes_a_line_for_any_text_and_prefix(search: SearchStrategy, byte_fallback: bool) -> None:
+    tokenizers = tokenizer_pair(byte_fallback=byte_fallback)
+    torch.manual_seed(5)
+    model = build(CONFIG, len(tokenizers.source), len(tokenizers.target), True)
+    lines = [line[:300] for line in STRANGE] + NEVER_SEEN
+    found = Translator(TorchModel(model), tokenizers, search).translate(lines, prefixes=lines[::-1])
+    assert len(found) == len(lines)
+    for translation in found:
+        assert "\n" not in translation.text and "\r" not in translation.text
+        translation.text.encode()
