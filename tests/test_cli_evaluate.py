@@ -204,7 +204,9 @@ def test_a_file_is_scored_as_a_model_is(
     again = ["--output", str(tmp_path / "again"), "tokenize=intl", "lowercase=true"]
     assert main(["evaluate", "--hypotheses", str(hypotheses), *files, *again]) == 0
     file = json.loads(capfd.readouterr().out)
-    assert {**model, "hypotheses": str(hypotheses)} == {**file, "model": model["model"], "search": model["search"]}
+    assert model["computed_on"] == "cpu"
+    of_model = {name: model[name] for name in ("model", "computed_on", "search")}
+    assert {**model, "hypotheses": str(hypotheses)} == {**file, **of_model}
     for name in ("source.txt", "hypotheses.txt", "reference.txt"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "kept" / name).read_bytes()
 
