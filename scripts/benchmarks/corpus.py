@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import LANGUAGES
 from nmt.data.corpus import DataConfig, load_pairs
 from nmt.data.encoded import cached_tokenizers
-from nmt.tokenizer import UNK, TokenizerConfig
+from nmt.tokenizer import UNK, Tokenizer, TokenizerConfig
 
 SPLITS = ("train", "val")
 
 
 def write_corpus(data: str, pieces: int, folder: Path) -> dict[str, Any]:
-    """Train a joint vocabulary and leave in ``folder``: tokenizer.model, vocabulary (a piece a line, without the special
-    ones), and train.en, train.de, val.en, val.de, a sentence a line, its pieces separated by spaces.
+    """Train a joint vocabulary and leave in ``folder``: tokenizer.model, vocabulary, and train.en, train.de, val.en, val.de, as
+    the functions below write them.
 
     Returns the numbers of the training set, end marks counted: ``sentences``, ``source_tokens``, ``target_tokens`` and
     ``attended``, the sum over sentences of source × target tokens.
@@ -25,17 +26,13 @@ def write_corpus(data: str, pieces: int, folder: Path) -> dict[str, Any]:
     config = DataConfig(path=data, source=LANGUAGES[0], target=LANGUAGES[1])
     splits = {split: load_pairs(config, split) for split in SPLITS}
     tokenizers = cached_tokenizers(splits["train"], TokenizerConfig(vocab_size=pieces))
-    tokenizer = tokenizers.source
     tokenizers.save(folder)
-    vocabulary = tokenizer.pieces(range(UNK + 1, len(tokenizer)))
-    (folder / "vocabulary").write_text("".join(f"{piece}\n" for piece in vocabulary), encoding="utf-8")
+    write_vocabulary(tokenizers.source, folder / "vocabulary")
     lengths = {}
     for split, pairs in splits.items():
         for language, texts in zip(LANGUAGES, (pairs.sources(), pairs.targets()), strict=True):
-            sentences = tokenizer.encode(texts)
-            lines = [" ".join(tokenizer.pieces(ids)) for ids in sentences]
-            (folder / f"{split}.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            lengths[split, language] = [len(ids) + 1 for ids in sentences]
+            counts = write_pieces(tokenizers.source, texts, folder / f"{split}.{language}")
+            lengths[split, language] = [count + 1 for count in counts]
     source, target = (lengths["train", language] for language in LANGUAGES)
     return {
         "sentences": len(source),
@@ -43,6 +40,19 @@ def write_corpus(data: str, pieces: int, folder: Path) -> dict[str, Any]:
         "target_tokens": sum(target),
         "attended": sum(s * t for s, t in zip(source, target, strict=True)),
     }
+
+
+def write_vocabulary(tokenizer: Tokenizer, file: Path) -> None:
+    """A piece a line, without the special ones."""
+    pieces = tokenizer.pieces(range(UNK + 1, len(tokenizer)))
+    file.write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
+
+
+def write_pieces(tokenizer: Tokenizer, texts: Sequence[str], file: Path) -> list[int]:
+    """A sentence a line, its pieces separated by spaces; returns how many they are."""
+    sentences = tokenizer.encode(texts)
+    file.write_text("".join(" ".join(tokenizer.pieces(ids)) + "\n" for ids in sentences), encoding="utf-8")
+    return [len(ids) for ids in sentences]
 
 
 if __name__ == "__main__":

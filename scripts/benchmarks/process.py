@@ -38,8 +38,8 @@ def run(command: Sequence[str | Path], log: Path, modules: Sequence[Path] = ()) 
     return usage.ru_maxrss / 1024
 
 
-def ask(module: str, arguments: Sequence[str | Path], log: Path) -> Any:
-    """The JSON that ``python -m benchmarks.MODULE ARGUMENTS… OUTPUT`` writes to the file OUTPUT."""
+def ask(module: str, arguments: Sequence[str | Path], log: Path, python: str | Path = sys.executable) -> Any:
+    """The JSON that ``python -m benchmarks.MODULE ARGUMENTS… OUTPUT``, run by ``python``, writes to the file OUTPUT."""
     with tempfile.NamedTemporaryFile() as output:
-        run([sys.executable, "-m", f"benchmarks.{module}", *arguments, output.name], log, [REPOSITORY, REPOSITORY / "scripts"])
+        run([python, "-m", f"benchmarks.{module}", *arguments, output.name], log, [REPOSITORY, REPOSITORY / "scripts"])
         return json.load(output)
