@@ -145,15 +145,17 @@ class _AdditiveScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, asked: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
         ctx.save_for_backward(asked, keys, energy)
-        return (asked.unsqueeze(2) + keys.unsqueeze(1)).tanh_() @ energy
+        activated = (asked.unsqueeze(2) + keys.unsqueeze(1)).tanh_()
+        return (activated.flatten(0, 2) @ energy.unsqueeze(1)).view(activated.shape[:3])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         asked, keys, energy = ctx.saved_tensors
         activated = (asked.unsqueeze(2) + keys.unsqueeze(1)).tanh_()
-        grad_energy = grads[0].flatten() @ activated.flatten(0, 2)
-        grad_sums = torch.ops.aten.tanh_backward(grads[0].unsqueeze(-1) * energy, activated)
+        grad = grads[0].reshape(-1, 1)
+        grad_energy = (grad.t() @ activated.flatten(0, 2)).squeeze(0)
+        grad_sums = torch.ops.aten.tanh_backward((grad @ energy.unsqueeze(0)).view_as(activated), activated)
         return grad_sums.sum(dim=2), grad_sums.sum(dim=1), grad_energy
 
 
