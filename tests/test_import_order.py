@@ -25,6 +25,7 @@ ORDER = [
     "model_directory",
     "onnx",
     "backends",
+    "sentences",
     "translation",
     "inspection",
     "translator",
