@@ -51,6 +51,23 @@ class Translation:
         return self.text
 
 
+@dataclass
+class ForcedTarget:
+    """A target that was given, and how likely the model holds it.
+
+    ``pieces`` end with the end mark ``</s>``. ``log_probs`` are theirs, each given the source and the pieces before it (natural
+    logarithm); ``log_prob`` is the sum.
+    """
+
+    text: str
+    pieces: list[str]
+    log_probs: list[float]
+
+    @property
+    def log_prob(self) -> float:
+        return sum(self.log_probs)
+
+
 def joined(source: str, parts: Sequence[Translation]) -> Translation:
     """The translations of a source's parts as one of the whole; scores and log-probabilities add up.
 

@@ -3,7 +3,10 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from nmt.backends import Backend, TranslationModel, model_of, together
 from nmt.data.sequences import pad
@@ -15,7 +18,8 @@ from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.search.repetition import loop_end
 from nmt.sentences import IDEOGRAPHIC_ENDS, SENTENCE_ENDS
-from nmt.tokenizer import EOS, Tokenizer, TokenizerPair
+from nmt.tokenizer import BOS, EOS, Tokenizer, TokenizerPair
+from nmt.translation import ForcedTarget as ForcedTarget
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
 from nmt.translation import Translation as Translation
 from nmt.translation import joined
@@ -141,6 +145,24 @@ class Translator:
             hypotheses=translation.hypotheses,
             tree=search_tree(history, self.tokenizers.target.pieces),
         )
+
+    def score(self, source: str, target: str) -> ForcedTarget:
+        """How likely the model holds the translation ``target`` of ``source``, by teacher forcing.
+
+        Of a text that a search found, and that tokenizes to the pieces that it was found as, this is the search's ``log_prob``
+        (but for rounding, which with quantised products is coarse), unless it is ``repeating``. A blank target is the end mark
+        alone, and so has a probability too; pieces that a shortlist leaves out have none, and -inf for its logarithm. Raises
+        ``UserError`` if the source is blank or has more than ``max_source_length`` pieces: it is not cut into chunks.
+        """
+        memory = self.model.encode(*pad([[*self._uncut(source, "`source`"), EOS]]))
+        state = self.model.start(memory, 1)
+        (tokens,) = self.tokenizers.target.encode([target if target.strip() else ""])
+        log_probs = []
+        for last, token in pairwise([BOS, *tokens, EOS]):
+            step = self.model.step(np.array([last]), state, memory)
+            log_probs.append(float(step.log_prob()[0, token]))
+            state = step.state
+        return ForcedTarget(target, [*self.tokenizers.target.pieces(tokens), _END_MARK], log_probs)
 
     def _prefixes(self, texts: Sequence[str], prefixes: Sequence[str] | None) -> list[list[int]]:
         """The ids of the prefixes, one a text."""
