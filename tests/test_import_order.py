@@ -96,6 +96,10 @@ def test_translating_does_not_load_what_training_needs() -> None:
     assert not any(name.startswith(("nmt.training", "datasets", "tensorboard", "hydra", "omegaconf")) for name in python)
 
 
+def test_the_prompt_does_not_wait_for_pytorch() -> None:
+    assert modules_after("import nmt.cli.prompt").isdisjoint({"torch", "onnxruntime", "matplotlib", "tqdm"})
+
+
 def test_help_does_not_wait_for_pytorch() -> None:
     assert "torch" not in modules_after("from nmt.cli import main; main(['--version'])")
 
