@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nmt.errors import UsageError as UsageError
     from nmt.errors import UserError as UserError
     from nmt.inspection.result import Inspection as Inspection
+    from nmt.translation import ForcedTarget as ForcedTarget
     from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
     from nmt.translation import Translation as Translation
     from nmt.translator import Translator as Translator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 # Loaded when first asked for (PEP 562): `import nmt` and `nmt --help` don't wait for PyTorch.
 _PUBLIC = {
+    "ForcedTarget": "nmt.translation",
     "Inspection": "nmt.inspection.result",
     "TranslatedHypothesis": "nmt.translation",
     "Translation": "nmt.translation",
@@ -43,7 +45,16 @@ _PUBLIC = {
     "UsageError": "nmt.errors",
     "UserError": "nmt.errors",
 }
-__all__ = ["Inspection", "TranslatedHypothesis", "Translation", "Translator", "UsageError", "UserError", "__version__"]
+__all__ = [
+    "ForcedTarget",
+    "Inspection",
+    "TranslatedHypothesis",
+    "Translation",
+    "Translator",
+    "UsageError",
+    "UserError",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

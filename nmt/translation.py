@@ -1,8 +1,11 @@
 """A translation as a value: what ``nmt.translator`` gives and others show, score or serve."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from nmt.sentences import join_sentences
 
 
 @dataclass
@@ -46,3 +49,57 @@ class Translation:
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass
+class ForcedTarget:
+    """A target that was given, and how likely the model holds it.
+
+    ``pieces`` end with the end mark ``</s>``. ``log_probs`` are theirs, each given the source and the pieces before it (natural
+    logarithm); ``log_prob`` is the sum.
+    """
+
+    text: str
+    pieces: list[str]
+    log_probs: list[float]
+
+    @property
+    def log_prob(self) -> float:
+        return sum(self.log_probs)
+
+
+def joined(source: str, parts: Sequence[Translation]) -> Translation:
+    """The translations of a source's parts as one of the whole; scores and log-probabilities add up.
+
+    The second best is the second best of every part that has one, and so on. Parts without hypotheses add nothing.
+    """
+    parts = [part for part in parts if part.hypotheses]
+    best = max((len(part.hypotheses) for part in parts), default=0)
+    return Translation(
+        source,
+        [piece for part in parts for piece in part.source_pieces],
+        [_joined([part.hypotheses[min(rank, len(part.hypotheses) - 1)] for part in parts]) for rank in range(best)],
+    )
+
+
+def _joined(parts: Sequence[TranslatedHypothesis]) -> TranslatedHypothesis:
+    weights = [part.attention for part in parts if part.attention is not None]
+    return TranslatedHypothesis(
+        text=join_sentences(part.text for part in parts),
+        pieces=[piece for part in parts for piece in part.pieces],
+        log_prob=sum(part.log_prob for part in parts),
+        score=sum(part.score for part in parts),
+        finished=all(part.finished for part in parts),
+        attention=_block_diagonal(weights) if weights else None,  # no part sees another
+        repeating=any(part.repeating for part in parts),
+    )
+
+
+def _block_diagonal(blocks: list[np.ndarray]) -> np.ndarray:
+    """Blocks [rows, columns] down the diagonal, 0 elsewhere."""
+    whole = np.zeros(np.sum([block.shape for block in blocks], axis=0), dtype=np.float32)
+    row = column = 0
+    for block in blocks:
+        whole[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return whole

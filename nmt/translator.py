@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,16 +17,17 @@ from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.search.repetition import loop_end
-from nmt.tokenizer import EOS, Tokenizer, TokenizerPair
+from nmt.sentences import IDEOGRAPHIC_ENDS, SENTENCE_ENDS
+from nmt.tokenizer import BOS, EOS, Tokenizer, TokenizerPair
+from nmt.translation import ForcedTarget as ForcedTarget
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
 from nmt.translation import Translation as Translation
+from nmt.translation import joined
 
 if TYPE_CHECKING:  # translating in itself needs no PyTorch
     from nmt.inspection.result import Inspection
 
 _END_MARK = "</s>"
-_SENTENCE_ENDS = tuple(".!?…。！？।؟")
-_IDEOGRAPHIC_ENDS = tuple("。！？")  # no space follows these
 
 
 @dataclass
@@ -42,8 +44,8 @@ class Translator:
     """Translates sentences with a model, its tokenizers and a search strategy.
 
     A source of more than ``max_source_length`` pieces (than the model was trained on: a model directory knows)
-    is cut into chunks, whose translations are joined by spaces. A chunk is filled to more than half: up to its
-    last end of a sentence, or else between words, or else between characters. Nothing is left out.
+    is cut into chunks, whose translations are joined (see ``nmt.sentences``). A chunk is filled to more than half: up to
+    its last end of a sentence, or else between words, or else between characters. Nothing is left out.
 
     A translation that runs to the length limit in a loop is cut after the first round, and ``repeating``.
     """
@@ -114,11 +116,11 @@ class Translator:
         by_length = sorted(chunks, key=lambda chunk: len(chunk.ids), reverse=True)
         for start in range(0, len(by_length), batch_size):
             self._search(by_length[start : start + batch_size], search or self.search, with_attention)
-        chunks_of: list[list[_Chunk]] = [[] for _ in texts]
+        parts_of: list[list[Translation]] = [[] for _ in texts]
         for chunk in chunks:
             chunk.hypotheses = [self._without_loop(found, len(chunk.prefix)) for found in chunk.hypotheses]
-            chunks_of[chunk.line].append(chunk)
-        return [self._translation(text, parts) for text, parts in zip(texts, chunks_of, strict=True)]
+            parts_of[chunk.line].append(self._translation(texts[chunk.line], chunk))
+        return [joined(text, parts) for text, parts in zip(texts, parts_of, strict=True)]
 
     def inspect(self, text: str, *, search: SearchStrategy | None = None) -> "Inspection":
         """Translate a sentence, and tell how: gates and states, attention, probabilities, the tree of the search.
@@ -131,16 +133,11 @@ class Translator:
         from nmt.inspection.run import run
         from nmt.inspection.tree import search_tree
 
-        (ids,) = self.tokenizers.source.encode([text])
-        if not ids or not text.strip():
-            raise UserError("the text to inspect must not be blank, but is")
-        if len(ids) > self.max_source_length:
-            raise UserError(f"the text to inspect must have at most {self.max_source_length} pieces, but has {len(ids)} instead")
-        chunk, history = _Chunk(0, ids), History()
+        chunk, history = _Chunk(0, self._uncut(text, "the text to inspect")), History()
         self._search([chunk], search or self.search, with_attention=True, history=history)
         best = chunk.hypotheses[0]
-        activations = run(self.model.network, [*ids, EOS], best.tokens + [EOS] * best.finished)
-        translation = self._translation(text, [chunk])
+        activations = run(self.model.network, [*chunk.ids, EOS], best.tokens + [EOS] * best.finished)
+        translation = self._translation(text, chunk)
         return Inspection(
             **vars(activations),
             source=text,
@@ -148,6 +145,24 @@ class Translator:
             hypotheses=translation.hypotheses,
             tree=search_tree(history, self.tokenizers.target.pieces),
         )
+
+    def score(self, source: str, target: str) -> ForcedTarget:
+        """How likely the model holds the translation ``target`` of ``source``, by teacher forcing.
+
+        Of a text that a search found, and that tokenizes to the pieces that it was found as, this is the search's ``log_prob``
+        (but for rounding, which with quantised products is coarse), unless it is ``repeating``. A blank target is the end mark
+        alone, and so has a probability too; pieces that a shortlist leaves out have none, and -inf for its logarithm. Raises
+        ``UserError`` if the source is blank or has more than ``max_source_length`` pieces: it is not cut into chunks.
+        """
+        memory = self.model.encode(*pad([[*self._uncut(source, "`source`"), EOS]]))
+        state = self.model.start(memory, 1)
+        (tokens,) = self.tokenizers.target.encode([target if target.strip() else ""])
+        log_probs = []
+        for last, token in pairwise([BOS, *tokens, EOS]):
+            step = self.model.step(np.array([last]), state, memory)
+            log_probs.append(float(step.log_prob()[0, token]))
+            state = step.state
+        return ForcedTarget(target, [*self.tokenizers.target.pieces(tokens), _END_MARK], log_probs)
 
     def _prefixes(self, texts: Sequence[str], prefixes: Sequence[str] | None) -> list[list[int]]:
         """The ids of the prefixes, one a text."""
@@ -157,6 +172,15 @@ class Translator:
             found = "one string" if isinstance(prefixes, str) else len(prefixes)
             raise UserError(f"`prefixes` must be a list of one string for each of the {len(texts)} texts, but is {found} instead")
         return self.tokenizers.target.encode(prefixes)
+
+    def _uncut(self, text: str, name: str) -> list[int]:
+        """The ids of a source that must not be cut; mistakes begin with ``name``."""
+        (ids,) = self.tokenizers.source.encode([text])
+        if not ids or not text.strip():
+            raise UserError(f"{name} must not be blank, but is")
+        if len(ids) > self.max_source_length:
+            raise UserError(f"{name} must have at most {self.max_source_length} pieces, but has {len(ids)} instead")
+        return ids
 
     def _split(self, ids: list[int]) -> list[list[int]]:
         """Chunks of at most ``max_source_length`` ids; none for a source without any."""
@@ -191,34 +215,24 @@ class Translator:
         attention = None if found.attention is None else found.attention[:end]
         return replace(found, tokens=found.tokens[:end], attention=attention, repeating=True)
 
-    def _translation(self, text: str, chunks: list[_Chunk]) -> Translation:
-        if not chunks:
-            return Translation(text)
-        best = max(len(chunk.hypotheses) for chunk in chunks)
+    def _translation(self, text: str, chunk: _Chunk) -> Translation:
+        """Of a chunk of the text, which most often is all of it."""
+        texts = self.tokenizers.target.decode([found.tokens for found in chunk.hypotheses])
         return Translation(
             text,
-            [piece for chunk in chunks for piece in (*self.tokenizers.source.pieces(chunk.ids), _END_MARK)],
-            # Of a source in chunks, the second best is the second best of every chunk, and so on.
-            [self._joined([chunk.hypotheses[min(rank, len(chunk.hypotheses) - 1)] for chunk in chunks]) for rank in range(best)],
-        )
-
-    def _joined(self, parts: list[Hypothesis]) -> TranslatedHypothesis:
-        """The hypotheses of a source's chunks as one. Most sources have one chunk only."""
-        texts = self.tokenizers.target.decode([part.tokens for part in parts])
-        pieces = []
-        weights = []
-        for part in parts:
-            pieces += self.tokenizers.target.pieces(part.tokens) + [_END_MARK] * part.finished
-            if part.attention is not None:
-                weights.append(part.attention)
-        return TranslatedHypothesis(
-            text=" ".join(text for text in texts if text),
-            pieces=pieces,
-            log_prob=sum(part.log_prob for part in parts),
-            score=sum(part.score for part in parts),
-            finished=all(part.finished for part in parts),
-            attention=_block_diagonal(weights) if weights else None,  # no chunk sees another
-            repeating=any(part.repeating for part in parts),
+            [*self.tokenizers.source.pieces(chunk.ids), _END_MARK],
+            [
+                TranslatedHypothesis(
+                    text=written,
+                    pieces=self.tokenizers.target.pieces(found.tokens) + [_END_MARK] * found.finished,
+                    log_prob=found.log_prob,
+                    score=found.score,
+                    finished=found.finished,
+                    attention=found.attention,
+                    repeating=found.repeating,
+                )
+                for written, found in zip(texts, chunk.hypotheses, strict=True)
+            ],
         )
 
 
@@ -234,16 +248,6 @@ def forbidden_ids(search: SearchStrategy, tokenizer: Tokenizer) -> list[int]:
     return ids
 
 
-def _block_diagonal(blocks: list[np.ndarray]) -> np.ndarray:
-    """Blocks [rows, columns] down the diagonal, 0 elsewhere."""
-    joined = np.zeros(np.sum([block.shape for block in blocks], axis=0), dtype=np.float32)
-    row = column = 0
-    for block in blocks:
-        joined[row : row + block.shape[0], column : column + block.shape[1]] = block
-        row, column = row + block.shape[0], column + block.shape[1]
-    return joined
-
-
 def _cut(pieces: list[str]) -> int:
     """How many of the pieces make a chunk: the most that end at the best kind of place, but never all."""
     longest = len(pieces) - 1
@@ -255,7 +259,7 @@ def _cut(pieces: list[str]) -> int:
 
 
 def _ends_sentence(before: str, after: str) -> bool:
-    return before.endswith(_IDEOGRAPHIC_ENDS) or (before.endswith(_SENTENCE_ENDS) and _starts_word(before, after))
+    return before.endswith(IDEOGRAPHIC_ENDS) or (before.endswith(SENTENCE_ENDS) and _starts_word(before, after))
 
 
 def _starts_word(before: str, after: str) -> bool:

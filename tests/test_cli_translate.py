@@ -23,6 +23,7 @@ from nmt.translator import Translator
 
 Feed = Callable[[bytes], None]
 QUICK = "search.max_length_offset=5"
+PATIENCE = 300  # seconds: the machine may be busy
 
 
 @pytest.fixture
@@ -365,34 +366,43 @@ def test_reader_that_leaves_ends_it_quietly(tiny_model: Path) -> None:
         assert process.stderr.read() == b""
 
 
-def test_prompt_on_a_terminal(tiny_model: Path) -> None:
+def test_prompt_on_a_terminal(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("TERM", "dumb")
     keyboard, terminal = pty.openpty()
     with started(tiny_model, stdin=terminal, stderr=terminal) as process:
         os.close(terminal)
         assert process.stdout is not None
         expect(keyboard, b"> ")
         os.write(keyboard, b"The dog sleeps.\n")
-        assert select.select([process.stdout], [], [], 60)[0]
+        assert select.select([process.stdout], [], [], PATIENCE)[0]
         assert os.read(process.stdout.fileno(), 1 << 16).count(b"\n") == 1
-        expect(keyboard, b"> ")
+        expect(keyboard, b"log-probability", b"> ")
         os.write(keyboard, b"half a li")
         expect(keyboard, b"half a li")
         process.send_signal(signal.SIGINT)  # Ctrl-C gives up the line
+        while not select.select([keyboard], [], [], 2)[0]:  # Python does not notice one that comes while readline reads a key
+            process.send_signal(signal.SIGINT)
         expect(keyboard, b"> ")
         os.write(keyboard, b"\n")
-        assert select.select([process.stdout], [], [], 60)[0]
+        assert select.select([process.stdout], [], [], PATIENCE)[0]
         assert os.read(process.stdout.fileno(), 1 << 16) == b"\n"
         expect(keyboard, b"> ")
+        os.write(keyboard, b":att\t\n")
+        expect(keyboard, b":attention", "█".encode(), b"\n> ")
         os.write(keyboard, b"\x04")  # Ctrl-D leaves
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stdout.read() == b""
     os.close(keyboard)
+    assert "The dog sleeps.\n:attention \n" in (tmp_path / "nmt" / "history").read_text(encoding="utf-8")
 
 
-def expect(keyboard: int, text: bytes) -> None:
-    """Read what the program shows on its terminal until `text` is there."""
+def expect(keyboard: int, *texts: bytes) -> None:
+    """Read what the program shows on its terminal until `texts` were there, one after the other."""
     shown = b""
-    deadline = time.monotonic() + 60
-    while text not in shown:
-        assert select.select([keyboard], [], [], max(0, deadline - time.monotonic()))[0], shown
-        shown += os.read(keyboard, 1 << 16)
+    deadline = time.monotonic() + PATIENCE
+    for text in texts:
+        while text not in shown:
+            assert select.select([keyboard], [], [], max(0, deadline - time.monotonic()))[0], shown
+            shown += os.read(keyboard, 1 << 16)
+        shown = shown.partition(text)[2]

@@ -25,6 +25,7 @@ ORDER = [
     "model_directory",
     "onnx",
     "backends",
+    "sentences",
     "translation",
     "inspection",
     "translator",
@@ -93,6 +94,10 @@ def test_translating_does_not_load_what_training_needs() -> None:
     assert not any(name.startswith(("nmt.training", "datasets", "tensorboard", "pyarrow", "matplotlib")) for name in inspection)
     python = modules_after("from nmt import Translator")
     assert not any(name.startswith(("nmt.training", "datasets", "tensorboard", "hydra", "omegaconf")) for name in python)
+
+
+def test_the_prompt_does_not_wait_for_pytorch() -> None:
+    assert modules_after("import nmt.cli.prompt").isdisjoint({"torch", "onnxruntime", "matplotlib", "tqdm"})
 
 
 def test_help_does_not_wait_for_pytorch() -> None:

@@ -88,6 +88,11 @@ def search_values(search: SearchStrategy) -> dict[str, object]:
     return {"strategy": strategy_name(search), **asdict(search)}
 
 
+def describe_search(search: SearchStrategy) -> str:
+    """The same in a line to be read."""
+    return ", ".join(f"{name} {value}" for name, value in search_values(search).items())
+
+
 @contextmanager
 def hydra_errors(root: type) -> Iterator[None]:
     """Whatever Hydra and OmegaConf have to say becomes a ``UsageError`` of one sentence."""

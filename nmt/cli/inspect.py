@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nmt.backends import Backend
-from nmt.cli.compose import search_values, to_settings
+from nmt.cli.compose import describe_search, to_settings
 from nmt.cli.inspect_memory import Render, as_bytes, run_memory
 from nmt.cli.lines import output, windows
 from nmt.cli.load import compose_for, translator_of
@@ -57,8 +57,7 @@ def run(arguments: Sequence[str]) -> int:
     model = load_model_directory(rest[0])
     translator = translator_of(model, _settings(model, settings))
     with output(chosen.output) as file:
-        search = ", ".join(f"{name} {value}" for name, value in search_values(translator.search).items())
-        about = [("model", f"{rest[0]} ({model.config.describe()})"), ("search", search)]
+        about = [("model", f"{rest[0]} ({model.config.describe()})"), ("search", describe_search(translator.search))]
         file.write(as_bytes(render(translator.inspect(text), about)))
     return 0
 

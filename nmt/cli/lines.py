@@ -96,11 +96,11 @@ def _as_available(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 @contextmanager
-def output(path: str | None) -> Iterator[IO[bytes]]:
+def output(path: str | None, option: str = "--output") -> Iterator[IO[bytes]]:
     """Where the lines go: stdout if ``path`` is None, else a file that appears under its name once it is complete.
 
     Until then the lines are in ``PATH.part`` beside it, which stays, with the lines that were finished, if the work is
-    interrupted or fails. What is no regular file (a pipe, /dev/null) is written to directly.
+    interrupted or fails. What is no regular file (a pipe, /dev/null) is written to directly. ``option`` asked for it.
     """
     if path is None:
         yield sys.stdout.buffer
@@ -111,7 +111,7 @@ def output(path: str | None) -> Iterator[IO[bytes]]:
     try:
         file = written.open("wb")
     except OSError as error:
-        raise UserError(f"`--output` must be a file that can be written, but `{path}` is not: {error.strerror}") from error
+        raise UserError(f"`{option}` must be a file that can be written, but `{path}` is not: {error.strerror}") from error
     try:
         with file:
             yield file

@@ -1,27 +1,33 @@
 """The interactive prompt of ``nmt translate``."""
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
-with contextlib.suppress(ImportError):  # line editing and history, where the system has it
-    import readline  # noqa: F401
+from nmt.cli import report
+from nmt.cli.commands import COMMANDS, Conversation, run_command, translate_line
+from nmt.errors import UserError
+from nmt.translation import Translation
+
+_HISTORY = 1000  # lines that are kept
+_NO_HISTORY = (OSError, RuntimeError)  # no file, or no home: nothing to stop for
 
 
-def converse(answer: Callable[[list[str]], bytes], file: IO[bytes] | None) -> None:
-    """Ask for lines and write their answers to ``file`` (stdout if None), until Ctrl-D.
+def converse(conversation: Conversation, to_line: Callable[[Translation], str], file: IO[bytes] | None) -> None:
+    """Ask for lines and write their translations to ``file`` (stdout if None), until Ctrl-D or ``:quit``.
 
-    Ctrl-C gives up a line, or its translation. Prompts go to stderr.
+    Ctrl-C gives up a line, or its translation. Everything but translations goes to stderr.
     """
-    print("One sentence a line; Ctrl-D ends.", file=sys.stderr)
-    with _stdout_kept_for_results() as stdout:
+    print("One line, one translation; :help lists commands, Ctrl-D leaves.", file=sys.stderr)
+    with _stdout_kept_for_results() as stdout, _line_editing():
         results = stdout if file is None else file
         while True:
             try:
-                results.write(answer([input("> ")]))
-                results.flush()
+                for line in input("> ").split("\n"):  # what is pasted may have several
+                    _answer(conversation, line, to_line, results)
             except KeyboardInterrupt:
                 print(file=sys.stderr)
             except UnicodeError:
@@ -31,7 +37,21 @@ def converse(answer: Callable[[list[str]], bytes], file: IO[bytes] | None) -> No
                 return
 
 
-@contextlib.contextmanager
+def _answer(conversation: Conversation, line: str, to_line: Callable[[Translation], str], results: IO[bytes]) -> None:
+    try:
+        if line.startswith(":"):
+            said = run_command(conversation, line)
+        else:
+            translation, said = translate_line(conversation, line)
+            results.write(f"{to_line(translation)}\n".encode())
+            results.flush()
+        if said:
+            print(said, file=sys.stderr)
+    except UserError as error:
+        report(error)
+
+
+@contextmanager
 def _stdout_kept_for_results() -> Iterator[IO[bytes]]:
     """Give stdout as a file of its own, while what ``input`` writes to stdout goes to stderr."""
     sys.stdout.flush()
@@ -43,3 +63,38 @@ def _stdout_kept_for_results() -> Iterator[IO[bytes]]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+@contextmanager
+def _line_editing() -> Iterator[None]:
+    """Line editing, the Tab key for names of commands, and a history that outlives the process, where the system has these."""
+    try:
+        import readline
+    except ImportError:
+        yield
+        return
+    tab = "bind ^I rl_complete" if "libedit" in (readline.__doc__ or "") else "tab: complete"
+    readline.parse_and_bind(tab)
+    readline.set_completer_delims(" ")
+    readline.set_completer(_complete)
+    readline.set_history_length(_HISTORY)
+    with suppress(*_NO_HISTORY):
+        readline.read_history_file(_history_file())
+    try:
+        yield
+    finally:
+        with suppress(*_NO_HISTORY):
+            _history_file().parent.mkdir(parents=True, exist_ok=True)
+            readline.write_history_file(_history_file())
+
+
+def _complete(text: str, number: int) -> str | None:
+    """The ``number``-th command that begins with ``text``."""
+    matches = [f"{name} " for name in COMMANDS if text and name.startswith(text)]
+    return matches[number] if number < len(matches) else None
+
+
+def _history_file() -> Path:
+    """Where the XDG Base Directory Specification (0.8) has such things; it has relative paths ignored."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state") / "nmt" / "history"

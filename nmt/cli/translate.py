@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from nmt.cli.compose import to_settings
 from nmt.cli.lines import beside, output, windows
 from nmt.cli.load import compose_for, told_apart, translator_of
-from nmt.cli.prompt import converse
+from nmt.cli.progress import progress
 from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError
 from nmt.model_directory import load_ensemble
 from nmt.translator import Translation
 
 _DESCRIPTION = """\
-Translate text, one line in, one line out. Without --input it reads stdin; on a terminal it asks for lines. Several
-models translate as one, by the mean of their probabilities; they must share their tokenizers.
+Translate text, one line in, one line out. Without --input it reads stdin; on a terminal it asks for lines
+(:help lists what else it understands there). Several models translate as one, by the mean of their probabilities; they
+must share their tokenizers.
 Lines end at line feeds only; a blank line gives a blank line. A translation that runs to the length limit in a loop is
 cut after the first round; how many were is told at the end.
+Of a file 1,024 lines are in memory at a time, of a pipe those, and as many as 4,096 that were read ahead.
 """
 _EPILOG = """\
 settings:
@@ -62,11 +64,17 @@ def run(arguments: Sequence[str]) -> int:
 
     with output(chosen.output) as file:
         if on_terminal:
-            converse(answer, None if chosen.output is None else file)
+            from nmt.cli.commands import Conversation
+            from nmt.cli.prompt import converse
+
+            name = f"{', '.join(paths)} ({model.config.describe()})"
+            converse(Conversation(translator, name, translator.search), to_line, None if chosen.output is None else file)
             return 0
-        for window, prefixes in beside(windows(chosen.input), chosen.prefixes):
-            file.write(answer(window, prefixes))
-            file.flush()
+        with progress(chosen.input, hidden=chosen.output is None and os.isatty(1)) as done:
+            for window, prefixes in beside(windows(chosen.input), chosen.prefixes):
+                file.write(answer(window, prefixes))
+                file.flush()
+                done(window)
     if repeating:
         told = f"{repeating} {'translations' if repeating > 1 else 'translation'} ran to the length limit in a loop"
         print(f"nmt: {told}, cut after the first round", file=sys.stderr)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy
-from torch import Tensor
 
 from nmt.inspection import words
-from nmt.inspection.result import Inspection
+
+if TYPE_CHECKING:  # translating at a prompt needs no PyTorch
+    from torch import Tensor
+
+    from nmt.inspection.result import Inspection
 
 UNITS = 128  # rows of a heat map at most, and
 CELLS = 400_000  # pixels of all heat maps together: a page's pictures stay below a megabyte

@@ -21,10 +21,18 @@ ATTENTION = (
     "Each row is the step that writes the piece at its left; bright columns are the source pieces that it looked at. "
     "A row sums up to 1; dark is 0, and the brightest colour is {high:.2f}."
 )
+TERMINAL_ATTENTION = (
+    "Each row is the step that writes the piece at its left, each column a piece of the source, whose name is read downwards. "
+    "The fuller a cell, the more the step looked there: empty is 0, and the fullest █ is {high:.2f}."
+)
 NO_ATTENTION = "This model has no attention: its decoder never looks back at single pieces of the source."
 GATES_SEEN = (
     "Lines are means over the units of a layer. Below them a row of pixels is a unit and a column is a piece; dark is 0, bright "
     "is 1. Units stand in the order of their means, the most open ones on top."
+)
+TERMINAL_GATES = (
+    "Bars are means over the units of a layer, ▁ is 0 and █ is 1; the number before them is their mean. Layer 1 is the lowest, "
+    "→ reads from the left and ← from the right."
 )
 ENCODER = (
     "The encoder reads the source: forwards from the left, backwards from the right. A column is what a layer does as it reads "

@@ -7,5 +7,5 @@ axis      what a chart's numbers stand for in pixels, and which of them are name
 heat_map  a matrix as an inline PNG
 tracks    lines and heat maps over the same named columns
 bars      a number a row
-text      how much room text takes
+text      how much room text takes, on a page and in a terminal
 """
