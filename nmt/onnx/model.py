@@ -63,8 +63,8 @@ class OnnxOutput:
         return self._found["next_tokens"], self._found["next_log_prob"]
 
     def log_prob(self) -> np.ndarray:
-        self._run("log_prob")
-        found = self._found["log_prob"]
+        self._run("logits", "normaliser")
+        found = self._found["logits"] - self._found["normaliser"]
         if "candidates" not in self._arguments:
             return found
         log_prob = np.full((len(found), self._model.vocab_size), -np.inf, dtype=np.float32)

@@ -20,8 +20,8 @@ def step_graph(model: Seq2Seq, quantised: bool, shortlisted: bool = False) -> Gr
     """tokens and parents [rows] int64 (of which row of ``states`` each goes on), state0 … [rows before, state_size] of each
     layer, feed [rows before, feed_size], keys and values of ``encode``, mask [batch, 1, 1, src_len] (0 at real tokens, else
     −∞), width [3] = (batch, width, −1), heads [4] = (batch, width, heads, src_len), count [1]
-    → next_tokens and next_log_prob [rows, count], likeliest first; log_prob [rows, vocab]; next_state0 …, next_feed;
-    attention [batch, width, heads, src_len].
+    → next_tokens and next_log_prob [rows, count], likeliest first; logits [rows, vocab] and normaliser [rows, 1];
+    next_state0 …, next_feed; attention [batch, width, heads, src_len].
 
     If it is ``shortlisted``, vocab are the candidates [candidates] int64, which come with what ``project_graph`` gives for them.
     """
@@ -41,7 +41,9 @@ def step_graph(model: Seq2Seq, quantised: bool, shortlisted: bool = False) -> Gr
     graph.output("next_tokens", tokens, np.int64, ["rows", "count"])
     graph.output("next_log_prob", graph("Sub", top, normaliser), np.float32, ["rows", "count"])
     vocab = "candidates" if shortlisted else len(model.output.weight)
-    graph.output("log_prob", graph("Sub", logits, normaliser), np.float32, ["rows", vocab])
+    # Their difference is made only by those who want all of it: what is an output is computed at every step.
+    graph.output("logits", logits, np.float32, ["rows", vocab])
+    graph.output("normaliser", normaliser, np.float32, ["rows", 1])
     if attention is not None:
         graph.output("attention", attention, np.float32, ["batch", "width", "heads", "src_len"])
     return graph
