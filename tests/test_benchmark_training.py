@@ -19,7 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nmt.data.batch import collate
 from nmt.data.batching import Cursor, TrainingBatches
-from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs
 from nmt.models.config import AttentionKind, ModelConfig, Wiring
 from nmt.models.seq2seq import build

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from nmt.cli import main
-from nmt.data.corpus import DataForm
+from nmt.data.config import DataForm
 from nmt.errors import UserError
 from nmt.models.config import Cell
 from nmt.search import Beam, Greedy

@@ -13,7 +13,8 @@ from nmt.cli.load import told_apart, translator_of
 from nmt.cli.references import chosen_files, read_beside
 from nmt.cli.test_set import read_test_set, settings_for
 from nmt.config.evaluate import EvaluateConfig
-from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
 from nmt.errors import UserError
 from nmt.evaluation.measure import SystemOutput, evaluate
 from nmt.evaluation.report import Report

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from nmt.backends import Backend
 from nmt.config.scoring import ScoringConfig
 from nmt.config.translate import TranslateConfig
-from nmt.data.corpus import DataConfig
+from nmt.data.config import DataConfig
 
 
 @dataclass(kw_only=True)

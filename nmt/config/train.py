@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from nmt.config import Device, check_at_least_one
-from nmt.data.corpus import DataConfig, DataForm
+from nmt.data.config import DataConfig, DataForm
 from nmt.errors import UserError
 from nmt.models.config import ModelConfig
 from nmt.search.base import SearchStrategy

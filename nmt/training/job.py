@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from nmt.data.corpus import DataConfig
+from nmt.data.config import DataConfig
 from nmt.errors import UserError
 from nmt.evaluation import bleu
 from nmt.model_directory import SHORTEST_LIMIT

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import LANGUAGES
-from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
 from nmt.data.encoded import cached_tokenizers
 from nmt.tokenizer import UNK, Tokenizer, TokenizerConfig
 

@@ -17,7 +17,8 @@ from benchmarks.corpus import write_pieces, write_vocabulary
 from nmt.cli.compose import compose, register, to_settings
 from nmt.cli.resume import CHOICES
 from nmt.config.train import TrainConfig
-from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
 from nmt.model_directory import SHORTLIST, load_model_directory, save_model_directory

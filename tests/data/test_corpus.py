@@ -12,7 +12,8 @@ import datasets
 import pytest
 
 from nmt.data.cache import cached_folder
-from nmt.data.corpus import DataConfig, DataForm, Pairs, load_pairs
+from nmt.data.config import DataConfig, DataForm
+from nmt.data.corpus import Pairs, load_pairs
 from nmt.data.parallel import read_lines
 from nmt.errors import UserError
 
@@ -315,7 +316,7 @@ def test_a_hub_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_toy_corpus_goes_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nmt.data.corpus.toy_pairs", lambda split, seed: [("one", f"un {seed}"), ("two", "deux")])
+    monkeypatch.setattr("nmt.data.split.toy_pairs", lambda split, seed: [("one", f"un {seed}"), ("two", "deux")])
     there = load_pairs(DataConfig(source="en", target="fr", form=DataForm.toy), "val")
     back = load_pairs(DataConfig(source="fr", target="en", form=DataForm.toy), "validation")
     assert rows(there) == [(left, right) for right, left in rows(back)]
@@ -529,3 +530,14 @@ def test_first_name_that_is_there_is_taken(tmp_path: Path) -> None:
     assert load_pairs(config, "test_2017|test").sources() == ["test_2017 a"]
     with pytest.raises(UserError, match="`split` must be a split of .*, but is `test_2019` instead"):
         load_pairs(config, "test_2018|test_2019")
+
+
+@pytest.mark.parametrize("write", [write_parallel, write_tsv, write_jsonl])
+def test_the_first_pairs_of_a_split(write: Callable[[Path, str], object], tmp_path: Path) -> None:
+    write(tmp_path, "train")
+    sliced = config(tmp_path, train="train[:2]")
+    assert rows(load_pairs(sliced, sliced.train)) == rows(load_pairs(sliced, "train"))[:2] == ROWS[:2]
+    assert rows(load_pairs(sliced, "train[:99]")) == ROWS
+    write(tmp_path, "val")
+    with pytest.raises(UserError, match="`data.train` must be a split"):
+        load_pairs(config(tmp_path, train="other[:2]"), "other[:2]")

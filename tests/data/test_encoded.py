@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 import nmt.data.encoded
-from nmt.data.corpus import DataConfig, Pairs, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import Pairs, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
 from nmt.tokenizer import Tokenizer, TokenizerConfig, TokenizerPair, train_tokenizers

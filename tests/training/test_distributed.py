@@ -21,7 +21,8 @@ from safetensors.torch import load_file
 from nmt.cli import main
 from nmt.data.batch import collate
 from nmt.data.batching import evaluation_batches
-from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.errors import UserError
 from nmt.models.config import ModelConfig

@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from nmt.data.batch import Batch
 from nmt.data.batching import TrainingBatches
-from nmt.data.corpus import DataConfig, load_pairs
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
