@@ -17,9 +17,9 @@ from nmt.training.schedule import SCHEDULES
 CONFIG = "config.yaml"
 CHOICES: dict[str, dict[str, Any]] = {"search": STRATEGIES, "schedule": SCHEDULES}
 _NAME = "strategy"  # of the alternative that was chosen, among its settings
-# What a run that goes on may have otherwise than it was begun with. `data.path` is only where the same corpus is now.
+# What a run that goes on may have otherwise than it was begun with. The paths are only where the same texts are now.
 _MAY_CHANGE = frozenset(
-    ["run_dir", "resume", "device", "num_threads", "data.path"]
+    ["run_dir", "resume", "device", "num_threads", "data.path", "data.synthetic"]
     + [f"training.{name}" for name in ("max_steps", "patience", "checkpoint_every", "log_every", "progress", "validate_every")]
     + [f"training.validation_{name}" for name in ("beam", "sentences", "tokenize")]
 )

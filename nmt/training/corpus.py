@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nmt.data.corpus import Pairs, load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
+from nmt.data.synthetic import with_synthetic
 from nmt.errors import UserError
 from nmt.tokenizer import TokenizerPair
 from nmt.training.job import Job
@@ -46,13 +47,15 @@ def read_corpus(job: Job, tokenizer: Path, reporter: Reporter, processes: Proces
 
 
 def _read(job: Job, tokenizer: Path, reporter: Reporter) -> Corpus:
-    train = load_pairs(job.data, job.data.train)
+    real = load_pairs(job.data, job.data.train)
+    train = with_synthetic(real, job.data)
     validation = load_pairs(job.data, job.data.validation)
-    tokenizers = TokenizerPair.load(tokenizer) if job.resume else cached_tokenizers(train, job.tokenizer)
+    tokenizers = TokenizerPair.load(tokenizer) if job.resume else cached_tokenizers(real, job.tokenizer)
     encoded = EncodedPairs.from_pairs(train, tokenizers, job.data.max_length)
     encoded_validation = EncodedPairs.from_pairs(validation, tokenizers, job.data.max_length)
+    made = f", {len(train) - len(real):,} of them synthetic" if len(train) > len(real) else ""
     reporter.line(
-        f"train: {len(encoded):,} pairs ({train.dropped_blank} with a blank side and {encoded.dropped_long}"
+        f"train: {len(encoded):,} pairs{made} ({train.dropped_blank} with a blank side and {encoded.dropped_long}"
         f" over {job.data.max_length} pieces left out); validation: {len(validation):,} pairs"
         f" ({validation.dropped_blank} with a blank side left out, {encoded_validation.dropped_long} over"
         f" {job.data.max_length} pieces not in the loss)"

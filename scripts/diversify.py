@@ -1,0 +1,88 @@
+"""Train a model on its corpus and on translations of it, by models of both directions: data diversification (Nguyen et al.
+2020, https://arxiv.org/abs/1911.01986), which needs nothing but the corpus.
+
+    python scripts/diversify.py DIR [--teachers N] [--teacher SETTING=VALUE …] SETTING=VALUE …
+
+Settings are those of `nmt train`, for all models; those of --teacher are for the teachers alone. DIR gets their runs, `forward1`
+and `backward1` (from the target's language to the source's) and so on; in `synthetic` what they make of the training set, each
+pair a real sentence and its translation; and in `student` the run of the model that learns from all. Stopped, the same
+command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from nmt.atomic import atomic_directory
+from nmt.cli import main as nmt
+from nmt.data.config import DataConfig
+from nmt.data.corpus import load_pairs
+from nmt.translator import Translator
+
+_WINDOW = 4096  # sentences translated at a time
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", metavar="DIR", type=Path, help="where all runs go")
+    parser.add_argument("--teachers", type=int, default=1, metavar="N", help="models of each direction, of seeds 1 to N (1)")
+    parser.add_argument("--teacher", action="append", default=[], metavar="SETTING=VALUE", help="a setting of the teachers alone")
+    parser.add_argument("settings", metavar="SETTING=VALUE", nargs="*", help="settings of `nmt train`")
+    chosen = parser.parse_intermixed_args()
+    if chosen.teachers < 1:
+        parser.error(f"--teachers must be at least 1, but is {chosen.teachers} instead")
+    synthetic = []
+    for number in range(1, chosen.teachers + 1):
+        settings = [*chosen.settings, *chosen.teacher, f"seed={number}"]
+        forward = train(chosen.directory / f"forward{number}", settings)
+        data = DataConfig(**OmegaConf.load(forward / "config.yaml").data)
+        swapped = [f"data.source={data.target}", f"data.target={data.source}"]
+        backward = train(chosen.directory / f"backward{number}", [*settings, *swapped])
+        for teacher in (forward, backward):
+            folder = chosen.directory / "synthetic" / teacher.name
+            if not folder.exists():
+                translate(teacher, data, folder)
+            synthetic.append(str(folder / "pairs"))
+    train(chosen.directory / "student", [*chosen.settings, f"data.synthetic=[{','.join(synthetic)}]"])
+
+
+def train(run_dir: Path, settings: Sequence[str]) -> Path:
+    """Begin the run, or go on with what is left of it."""
+    going_on = (run_dir / "config.yaml").is_file()
+    code = nmt(["train", f"run_dir={run_dir}", *(["resume=true"] if going_on else settings)])
+    if code:
+        sys.exit(code)
+    return run_dir
+
+
+def translate(teacher: Path, data: DataConfig, folder: Path) -> None:
+    """Write `pairs.SOURCE` and `pairs.TARGET`: what the teacher makes of one side of the training set, and that side.
+
+    Pairs that are in the training set already are left out.
+    """
+    translator = Translator.from_pretrained(teacher / "model")
+    real = load_pairs(data, data.train)
+    sources, targets = real.sources(), real.targets()
+    is_forward = teacher.name.startswith("forward")
+    read = sources if is_forward else targets
+    written: list[str] = []
+    for start in range(0, len(read), _WINDOW):
+        written += map(str, translator.translate(read[start : start + _WINDOW]))
+        print(f"{folder}: {len(written):,} of {len(read):,} sentences translated", file=sys.stderr)
+    made = zip(read, written, strict=True) if is_forward else zip(written, read, strict=True)
+    known = set(zip(sources, targets, strict=True))
+    new = [pair for pair in made if pair not in known]
+    with atomic_directory(folder) as partial:
+        for side, language in enumerate((data.source, data.target)):
+            lines = (" ".join(pair[side].split("\n")) for pair in new)
+            (partial / f"pairs.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
