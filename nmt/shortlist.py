@@ -6,6 +6,7 @@ Learned from the training pairs as word translation probabilities (IBM Model 1, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,12 @@ from nmt.errors import UserError
 from nmt.plain_data import read_bytes
 from nmt.tokenizer import BOS, EOS, PAD, UNK
 
-COMMON = 200
+COMMON = 100
 """Target pieces that any source can ask for: the most frequent ones."""
-LIKELIEST = 50
+LIKELIEST = 20
 """The most that one source piece brings in."""
 _ITERATIONS = 4
-_LEAST = 1e-4  # of probability
+_LEAST = 1e-3  # of probability
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,16 @@ class Shortlist:
 
     def candidates(self, source: np.ndarray) -> np.ndarray:
         """The target pieces [candidates] (int64, ascending) that the sources [sentences, src_len] can ask for together."""
-        pieces = np.union1d(source, [PAD])  # the empty word's
-        copies = pieces if self.joint else pieces[:0]
-        found = np.unique(np.concatenate([self.common, self.likeliest[pieces].ravel(), copies]).astype(np.int64))
-        candidates: np.ndarray = found[(found != PAD) & (found != BOS)]
-        return candidates
+        wanted = np.zeros(self._pieces, dtype=bool)
+        for found in (self.common, self.likeliest[PAD], self.likeliest[source], source if self.joint else PAD):
+            wanted[found] = True
+        wanted[[PAD, BOS]] = False
+        return np.flatnonzero(wanted)
+
+    @cached_property
+    def _pieces(self) -> int:
+        """More than the number of any piece in it."""
+        return int(max(self.common.max(), self.likeliest.max(), len(self.likeliest))) + 1
 
     def save(self, file: Path) -> None:
         """Write the file, in the safetensors format."""
