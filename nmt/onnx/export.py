@@ -9,7 +9,7 @@ from nmt.errors import UserError
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.models.config import Architecture
 from nmt.models.seq2seq import Seq2Seq
-from nmt.onnx.model import ENCODE, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
+from nmt.onnx.model import ENCODE, ENCODE_8_BIT, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
 
 
 def export(loaded: LoadedModel) -> Path:
@@ -36,7 +36,8 @@ def functions(model: Seq2Seq) -> dict[str, bytes]:
     from nmt.onnx.step import project_graph, step_graph
 
     graphs = {
-        ENCODE: encode_graph(model),
+        ENCODE: encode_graph(model, quantised=False),
+        ENCODE_8_BIT: encode_graph(model, quantised=True),
         STEP: step_graph(model, quantised=False),
         STEP_8_BIT: step_graph(model, quantised=True),
         STEP_SHORTLISTED: step_graph(model, quantised=True, shortlisted=True),

@@ -111,6 +111,23 @@ def test_probabilities_state_and_attention_step_by_step(system: str, tmp_path: P
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
+def test_a_free_row_has_no_say_in_the_others(system: str, tmp_path: Path) -> None:
+    model = exported(network(system), tmp_path)
+    memory = model.encode(*sources())
+    states = [model.start(memory, 3)] * 2
+    rng = np.random.default_rng(4)
+    for _ in range(3):
+        tokens, live = rng.integers(4, VOCABULARY, 18), rng.random(18) < 0.6
+        expected, found = model.step(tokens, states[0], memory), model.step(np.where(live, tokens, PAD), states[1], memory)
+        np.testing.assert_allclose(found.log_prob()[live], expected.log_prob()[live], atol=1e-5)
+        np.testing.assert_allclose(found.best(4)[1][live], expected.best(4)[1][live], atol=1e-5)
+        if found.attention is not None and expected.attention is not None:
+            np.testing.assert_allclose(found.attention[live], expected.attention[live], atol=1e-5)
+        rows = rng.choice(np.flatnonzero(live), 18)
+        states = [expected.state.select(rows), found.state.select(rows)]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_search_finds_the_same(system: str, tmp_path: Path) -> None:
     model = network(system)
     search = Beam(beam_size=4, n_best=4)
@@ -120,8 +137,10 @@ def test_a_search_finds_the_same(system: str, tmp_path: Path) -> None:
         assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-4)
 
 
+@pytest.mark.parametrize("few", [1, 9])
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_in_8_bits_it_is_close(system: str, tmp_path: Path) -> None:
+def test_in_8_bits_it_is_close(system: str, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmt.onnx.model.FEW", few)  # many sources are encoded otherwise than few
     model = network(system)
     both = [TorchModel(model), exported(model, tmp_path, quantised=True)]
     memories = [one.encode(*sources()) for one in both]
