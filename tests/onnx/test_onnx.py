@@ -69,7 +69,7 @@ def test_a_shortlist_of_all_pieces_changes_nothing_and_a_short_one_keeps_to_it(t
     whole = exported(model, tmp_path, quantised=True)
     expected = Beam(beam_size=4, n_best=4)(whole, *sources())
     for common in (range(2, VOCABULARY), range(2, 20)):
-        shortlist = Shortlist(np.array(common, dtype=np.int32), np.zeros((VOCABULARY, 1), dtype=np.int32), joint=False)
+        shortlist = Shortlist(np.array(common, dtype=np.int32), np.zeros((VOCABULARY, 1), dtype=np.int32))
         limited = OnnxModel(directory(model, tmp_path), True, 1, shortlist)
         found = Beam(beam_size=4, n_best=4)(limited, *sources())
         tokens = {token for hypotheses in found for hypothesis in hypotheses for token in hypothesis.tokens}
