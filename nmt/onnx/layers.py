@@ -111,7 +111,8 @@ def position_by_position(
     graph: Graph, name: str, layer: DirectedLayer, of_input: Callable[[Tensor, Tensor], str], real: str
 ) -> tuple[str, list[str]]:
     """What ``whole`` gives, with products in 8 bits, for which ONNX Runtime has no such operator. ``of_input`` gives W x + b
-    [src_len, batch, size] for W and b; real [src_len, batch, 1] is True at real tokens: beyond, the state stays as it is.
+    [src_len, batch, size] for W and b; real [src_len, batch, 1] is True at real tokens: beyond, the state stays as it is, and
+    outputs have no meaning.
     """
     outputs, finals = [], []
     for direction, one in layer.by_direction().items():
@@ -133,10 +134,9 @@ def _position(name: str, layer: RecurrentLayer) -> Graph:
         for number, (_, bias) in enumerate(input_weights(layer))
     ]
     real = graph.input(f"{name}.real", np.bool_, ["batch", 1])
-    after = graph("Where", real, step(graph, layer, inputs, before), before)
-    output = graph("Identity", parts_of(graph, layer, after)[0])
-    graph.output(f"{name}.after", after, np.float32, ["batch", layer.state_size])
-    graph.output(f"{name}.output", output, np.float32, ["batch", layer.hidden_size])
+    found = step(graph, layer, inputs, before)
+    graph.output(f"{name}.after", graph("Where", real, found, before), np.float32, ["batch", layer.state_size])
+    graph.output(f"{name}.output", parts_of(graph, layer, found)[0], np.float32, ["batch", layer.hidden_size])
     return graph
 
 
