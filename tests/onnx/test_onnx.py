@@ -19,7 +19,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 from nmt.onnx.export import functions  # noqa: E402
-from nmt.onnx.model import OnnxModel  # noqa: E402
+from nmt.onnx.graph import Graph  # noqa: E402
+from nmt.onnx.model import Function, OnnxModel, has_vnni  # noqa: E402
 
 VOCABULARY = 40
 STEPWISE = (Wiring.previous_state, Wiring.input_feeding)
@@ -148,3 +149,13 @@ def test_in_8_bits_it_is_close(system: str, few: int, tmp_path: Path, monkeypatc
     tokens = np.full(6, BOS)
     expected, found = (one.step(tokens, *rest).log_prob() for one, *rest in zip(both, states, memories, strict=True))  # type: ignore[arg-type]
     assert 0 < np.abs(np.exp(found) - np.exp(expected)).max() < 0.1
+
+
+@pytest.mark.parametrize("vnni", [has_vnni(), False])
+def test_products_of_8_bits_do_not_overflow(vnni: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmt.onnx.model.has_vnni", lambda: vnni)
+    graph = Graph("product", quantised=True)
+    graph.output("y", graph.linear(graph.input("x", np.float32, ["rows", 64]), torch.ones(32, 64)), np.float32, ["rows", 32])
+    (tmp_path / "product.onnx").write_bytes(graph.serialised())
+    found = Function(tmp_path / "product.onnx", 1)({"x": np.ones((5, 64), dtype=np.float32)})
+    np.testing.assert_allclose(found["y"], np.full((5, 32), 64.0), rtol=1e-5)
