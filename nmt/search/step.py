@@ -94,6 +94,8 @@ class Step:
             out |= np.isin(tokens, self.forbidden)
         if len(rows):
             out |= np.isin(_cells(np.arange(len(tokens))[:, None], tokens), _cells(rows, repeated))
+        if not out.any():
+            return tokens[:, :count].reshape(shape), log_prob[:, :count].reshape(shape)
         return tokens.reshape(shape), np.where(out, -np.inf, log_prob).reshape(shape)
 
     def log_prob(self) -> np.ndarray:
