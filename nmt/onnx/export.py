@@ -13,7 +13,7 @@ from nmt.onnx.model import ENCODE, ENCODE_8_BIT, PROJECT, STEP, STEP_8_BIT, STEP
 
 
 def export(loaded: LoadedModel) -> Path:
-    """Write ``encode`` and ``step``, the latter in fp32, with 8-bit products, and these for a shortlist; returns the folder.
+    """Write ``encode`` and ``step`` in fp32 and with 8-bit products, and the latter also for a shortlist; returns the folder.
 
     Raises ``UserError`` if the package ``onnx`` is missing, or names the part of the model that has no ONNX form.
     """

@@ -104,6 +104,7 @@ class Layout:
 
     @classmethod
     def of(cls, live: np.ndarray, sentences: int, width: int) -> Layout:
+        """Of these rows of sentences × width."""
         cells = np.zeros(sentences * width, dtype=np.int64)
         cells[live] = np.arange(len(live))
         return cls(live, cells.reshape(sentences, width), np.stack(np.divmod(live, width), axis=1))
@@ -111,6 +112,7 @@ class Layout:
     @classmethod
     @lru_cache(maxsize=64)
     def full(cls, sentences: int, width: int) -> Layout:
+        """Of all rows."""
         return cls.of(np.arange(sentences * width), sentences, width)
 
     def spread(self, found: np.ndarray, nothing: float) -> np.ndarray:
