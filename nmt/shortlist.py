@@ -6,6 +6,7 @@ Learned from the training pairs as word translation probabilities (IBM Model 1, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,36 +18,40 @@ from nmt.errors import UserError
 from nmt.plain_data import read_bytes
 from nmt.tokenizer import BOS, EOS, PAD, UNK
 
-COMMON = 200
+COMMON = 100
 """Target pieces that any source can ask for: the most frequent ones."""
-LIKELIEST = 50
+LIKELIEST = 20
 """The most that one source piece brings in."""
 _ITERATIONS = 4
-_LEAST = 1e-4  # of probability
+_LEAST = 1e-3  # of probability
+_LEAST_COPIED, _OFTEN = 1e-4, 30
 
 
 @dataclass(frozen=True)
 class Shortlist:
-    """common [common] and, for each source piece, its likeliest translations [source vocab, likeliest]; PAD where there are
-    fewer, and PAD's own are the empty word's. ``joint``: a source piece may be copied.
+    """common [common] and, for each source piece, its likeliest translations [source vocab, likeliest], the last of which is
+    itself where it may be copied; PAD where there are fewer, and PAD's own are the empty word's.
     """
 
     common: np.ndarray
     likeliest: np.ndarray
-    joint: bool
 
     def candidates(self, source: np.ndarray) -> np.ndarray:
         """The target pieces [candidates] (int64, ascending) that the sources [sentences, src_len] can ask for together."""
-        pieces = np.union1d(source, [PAD])  # the empty word's
-        copies = pieces if self.joint else pieces[:0]
-        found = np.unique(np.concatenate([self.common, self.likeliest[pieces].ravel(), copies]).astype(np.int64))
-        candidates: np.ndarray = found[(found != PAD) & (found != BOS)]
-        return candidates
+        wanted = np.zeros(self._pieces, dtype=bool)
+        for found in (self.common, self.likeliest[PAD], self.likeliest[source]):
+            wanted[found] = True
+        wanted[[PAD, BOS]] = False
+        return np.flatnonzero(wanted)
+
+    @cached_property
+    def _pieces(self) -> int:
+        """More than the number of any piece in it."""
+        return int(max(self.common.max(), self.likeliest.max(), BOS)) + 1
 
     def save(self, file: Path) -> None:
         """Write the file, in the safetensors format."""
-        joint = np.array(self.joint)
-        file.write_bytes(save({"common": self.common, "likeliest": self.likeliest, "joint": joint}))
+        file.write_bytes(save({"common": self.common, "likeliest": self.likeliest}))
 
     @classmethod
     def load(cls, file: Path, source_vocab: int, target_vocab: int) -> Shortlist:
@@ -54,7 +59,7 @@ class Shortlist:
         content = read_bytes(file)
         try:
             arrays = load(content)
-            shortlist = cls(arrays["common"], arrays["likeliest"], bool(arrays["joint"]))
+            shortlist = cls(arrays["common"], arrays["likeliest"])
         except (safetensors.SafetensorError, KeyError) as error:
             raise UserError(f"`{file}` is damaged or no shortlist: {error}") from error
         pieces = np.concatenate([shortlist.common.ravel(), shortlist.likeliest.ravel()])
@@ -64,7 +69,9 @@ class Shortlist:
 
 
 def learn_shortlist(sources: Sequences, targets: Sequences, source_vocab: int, target_vocab: int, joint: bool) -> Shortlist:
-    """From pairs of piece ids without marks. Memory and time grow with Σ source × target pieces, 57 bytes and 2 µs each."""
+    """From pairs of piece ids without marks. With a ``joint`` vocabulary a piece may be copied, unless it has been seen often and
+    hardly ever was. Memory and time grow with Σ source × target pieces, 57 bytes and 2 µs each.
+    """
     frequency = np.bincount(targets.values, minlength=target_vocab)
     frequency[[PAD, BOS, EOS, UNK]] = 0
     common = np.argsort(-frequency, kind="stable")[:COMMON]
@@ -76,9 +83,13 @@ def learn_shortlist(sources: Sequences, targets: Sequences, source_vocab: int, t
     first = np.searchsorted(source, source)
     place = np.arange(len(source)) - first
     kept = (place < LIKELIEST) & (probability >= _LEAST)
-    likeliest = np.full((source_vocab, LIKELIEST), PAD, dtype=np.int32)
+    likeliest = np.full((source_vocab, LIKELIEST + 1), PAD, dtype=np.int32)
     likeliest[source[kept], place[kept]] = target[kept]
-    return Shortlist(common, likeliest, joint)
+    if joint:
+        copied = np.bincount(sources.values, minlength=source_vocab) < _OFTEN
+        copied[source[(source == target) & (probability >= _LEAST_COPIED)]] = True
+        likeliest[copied, LIKELIEST] = np.flatnonzero(copied)
+    return Shortlist(common, likeliest)
 
 
 def _translations(

@@ -16,7 +16,10 @@ from nmt.models.torch_model import TorchModel
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
-FILES = ["encode.onnx", "project.int8.onnx", "step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"]
+FILES = [
+    *("encode.fp32.onnx", "encode.int8.onnx", "project.int8.onnx"),
+    *("step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"),
+]
 NOT_HERE = "must be false with PyTorch, but is true: `nmt export` the model, and install `nmt[onnx]`"
 SOURCES = ["The red car is small .", "", "dog cat"]
 

@@ -64,12 +64,19 @@ def test_a_joint_vocabulary_lets_words_be_copied() -> None:
     assert len(apart.common) == COMMON + 2
 
 
+def test_what_was_seen_often_and_never_copied_is_not() -> None:
+    for times, copied in ((10, {4, 5, 7}), (100, {5, 7})):
+        pairs = Sequences.of([[4, 5]] * times), Sequences.of([[6, 5]] * times)
+        joint = learn_shortlist(*pairs, 8, 8, joint=True)
+        assert {piece for piece in (4, 5, 7) if piece in joint.candidates(np.array([[piece]]))} == copied
+
+
 def test_the_file_comes_back_and_a_foreign_one_is_named(tmp_path: Path) -> None:
     file = tmp_path / "shortlist.safetensors"
     shortlist = learn_shortlist(*pairs(100), WORDS + 4, WORDS + 4, joint=True)
     shortlist.save(file)
     found = Shortlist.load(file, WORDS + 4, WORDS + 4)
-    assert found.joint and (found.common == shortlist.common).all() and (found.likeliest == shortlist.likeliest).all()
+    assert (found.common == shortlist.common).all() and (found.likeliest == shortlist.likeliest).all()
     for sizes in ((WORDS + 3, WORDS + 4), (WORDS + 4, 50)):
         with pytest.raises(UserError, match=f"must be of the model's {sizes[0]} and {sizes[1]} pieces, but is of others"):
             Shortlist.load(file, *sizes)

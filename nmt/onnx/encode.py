@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from nmt.models.attention import (
     AdditiveAttention,
@@ -20,34 +20,46 @@ from nmt.models.decoder import RecurrentDecoder
 from nmt.models.encoder import RecurrentEncoder
 from nmt.models.seq2seq import Seq2Seq
 from nmt.onnx.graph import Graph
-from nmt.onnx.layers import whole
+from nmt.onnx.layers import of_word, position_by_position, whole
 
 
-def encode_graph(model: Seq2Seq) -> Graph:
-    """source [batch, src_len] int64 with lengths [batch] int32 → keys and values (see ``_memory``), initial
-    [batch, layers, state_size].
+def encode_graph(model: Seq2Seq, quantised: bool) -> Graph:
+    """source [batch, src_len] int64, lengths [batch] int32, in 8 bits also mask [batch, src_len], True at real tokens
+    → keys and values (see ``_memory``), initial [batch, layers, state_size].
     """
     encoder, decoder = model.encoder, model.decoder
     assert isinstance(encoder, RecurrentEncoder) and isinstance(decoder, RecurrentDecoder)
-    graph = Graph("encode")
+    graph = Graph("encode", quantised)
     source = graph.input("source", np.int64, ["batch", "src_len"])
     lengths = graph.input("lengths", np.int32, ["batch"])
-    # [batch, src_len] → [src_len, batch, embedding]
-    states = graph("Gather", graph.constant(encoder.embedding.matrix.weight), graph("Transpose", source, perm=[1, 0]))
-    finals = []
-    for i, (layer, norm) in enumerate(zip(encoder.layers, encoder.norms, strict=True)):
-        above, final = whole(graph, layer, states, lengths)  # type: ignore[arg-type]
-        states = graph.norm(graph("Add", states, above) if encoder.residual and i > 0 else above, norm)
-        # [batch, size] each → [batch, 1, state_size]
-        finals.append(graph("Unsqueeze", graph.concat(*final), graph.constant([1])))
+    states, finals = _layers(graph, encoder, graph("Transpose", source, perm=[1, 0]), lengths)
     states = graph("Transpose", states, perm=[1, 0, 2])
     summary = _summary(graph, encoder, states, lengths)
-    keys, values = _memory(graph, decoder.attention, states, summary)
-    graph.output("keys", keys, np.float32, ["batch", "key_size", "positions"])
-    graph.output("values", values, np.float32, ["batch", "positions", "value_size"])
+    for name, (value, shape) in _memory(graph, decoder.attention, states, summary).items():
+        graph.output(name, value, np.float32, shape)
     initial = _initial(graph, decoder, summary, finals)
     graph.output("initial", initial, np.float32, ["batch", "layers", "state_size"])
     return graph
+
+
+def _layers(graph: Graph, encoder: RecurrentEncoder, tokens: str, lengths: str) -> tuple[str, list[str]]:
+    """tokens [src_len, batch] → the top layer's states [src_len, batch, memory_size], all final ones [batch, 1, state_size]."""
+    embedding = encoder.embedding.matrix.weight
+    if graph.quantised:
+        mask = graph.input("mask", np.bool_, ["batch", "src_len"])
+        real = graph("Unsqueeze", graph("Transpose", mask, perm=[1, 0]), graph.constant([2]))
+    states, finals = "", []
+    for i, (layer, norm) in enumerate(zip(encoder.layers, encoder.norms, strict=True)):
+        if graph.quantised:
+            of_input = partial(graph.linear, states) if i else partial(of_word, graph, embedding, tokens)
+            above, final = position_by_position(graph, f"layer{i}", layer, of_input, real)  # type: ignore[arg-type]
+        else:
+            below = states if i else graph("Gather", graph.constant(embedding), tokens)
+            above, final = whole(graph, layer, below, lengths)  # type: ignore[arg-type]
+        states = graph.norm(graph("Add", states, above) if encoder.residual and i else above, norm)
+        # [batch, size] each → [batch, 1, state_size]
+        finals.append(graph("Unsqueeze", graph.concat(*final), graph.constant([1])))
+    return states, finals
 
 
 def _summary(graph: Graph, encoder: RecurrentEncoder, states: str, lengths: str) -> str:
@@ -67,42 +79,37 @@ def _halves(graph: Graph, states: str, directions: int) -> list[str]:
     return graph.several("Split", 2, states, axis=-1) if directions == 2 else [states]
 
 
-def _memory(graph: Graph, attention: Attention, states: str, summary: str) -> tuple[str, str]:
-    """What ``attend`` multiplies with: keys [batch, key_size, positions], values [batch, positions, value_size].
-
-    The positions are those of the source, with several heads one head after another: the query's matrix and the output's are
-    multiplied into keys and values, a sentence at a time and not a step at a time.
+def _memory(graph: Graph, attention: Attention, states: str, summary: str) -> dict[str, tuple[str, list[int | str]]]:
+    """What ``attend`` multiplies with, and the shapes: keys [batch, heads, head_size, src_len], with ``AdditiveAttention``
+    [batch, 1, src_len, hidden], values [batch, heads, src_len, value_size]; without keys values [batch, value_size].
     """
-
-    def transposed(keys: str) -> str:
-        return graph("Transpose", keys, perm=[0, 2, 1])
-
-    def times(matrix: Tensor) -> str:
-        return graph("MatMul", states, graph.constant(matrix))
-
+    heads, as_keys, as_values = 1, [0, 2, 3, 1], [0, 2, 1, 3]
     match attention:
-        case DotAttention():
-            return transposed(states), states
-        case GeneralAttention() | AdditiveAttention():
-            return transposed(times(attention.key.weight.T)), states
-        case MultiHeadAttention():
-            size = attention.query.weight.shape[0] // attention.heads
-            query, key = (linear.weight.unflatten(0, (attention.heads, size)) for linear in (attention.query, attention.key))
-            value = attention.value.weight.unflatten(0, (attention.heads, size))
-            output = attention.output.weight.unflatten(1, (attention.heads, size))
-            # score = q · k / √d with q = Q x and k = K s: x · (Qᵀ K s / √d)
-            folded = torch.einsum("hdq,hdm->hmq", query, key) / size**0.5
-            # context = Σ_h O_h (V_h s)
-            spread = torch.einsum("ohd,hdm->hmo", output, value)
-            keys, values = (graph("Concat", *map(times, heads), axis=1) for heads in (folded, spread))
-            return transposed(keys), values
         case NoAttention():
-            values = graph("Unsqueeze", summary, graph.constant([1]))
-            return transposed(values), values
+            return {"values": (summary, ["batch", "value_size"])}
         case NoContext():
-            nothing = graph("Slice", states, graph.constant([0]), graph.constant([0]), graph.constant([2]))
-            return transposed(nothing), nothing
-    raise AssertionError(f"an attention without ONNX operators: {type(attention).__name__}")
+            return {}
+        case DotAttention():
+            keys, values = states, states
+        case GeneralAttention():
+            keys, values = graph.linear(states, attention.key.weight), states
+        case AdditiveAttention():
+            keys, values = graph.linear(states, attention.key.weight), states
+            as_keys = as_values
+        case MultiHeadAttention():
+            keys, values = (graph.linear(states, part.weight) for part in (attention.key, attention.value))
+            heads = attention.heads
+        case _:
+            raise AssertionError(f"an attention without ONNX operators: {type(attention).__name__}")
+
+    def by_head(projected: str, order: list[int]) -> str:
+        # [batch, src_len, heads × size] → [batch, src_len, heads, size], and in the order
+        return graph("Transpose", graph("Reshape", projected, graph.constant([0, 0, heads, -1])), perm=order)
+
+    return {
+        "keys": (by_head(keys, as_keys), ["batch", heads, "key_rows", "key_columns"]),
+        "values": (by_head(values, as_values), ["batch", heads, "src_len", "value_size"]),
+    }
 
 
 def _initial(graph: Graph, decoder: RecurrentDecoder, summary: str, finals: list[str]) -> str:

@@ -9,11 +9,11 @@ from nmt.errors import UserError
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.models.config import Architecture
 from nmt.models.seq2seq import Seq2Seq
-from nmt.onnx.model import ENCODE, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
+from nmt.onnx.model import ENCODE, ENCODE_8_BIT, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
 
 
 def export(loaded: LoadedModel) -> Path:
-    """Write ``encode`` and ``step``, the latter in fp32, with 8-bit products, and these for a shortlist; returns the folder.
+    """Write ``encode`` and ``step`` in fp32 and with 8-bit products, and the latter also for a shortlist; returns the folder.
 
     Raises ``UserError`` if the package ``onnx`` is missing, or names the part of the model that has no ONNX form.
     """
@@ -36,7 +36,8 @@ def functions(model: Seq2Seq) -> dict[str, bytes]:
     from nmt.onnx.step import project_graph, step_graph
 
     graphs = {
-        ENCODE: encode_graph(model),
+        ENCODE: encode_graph(model, quantised=False),
+        ENCODE_8_BIT: encode_graph(model, quantised=True),
         STEP: step_graph(model, quantised=False),
         STEP_8_BIT: step_graph(model, quantised=True),
         STEP_SHORTLISTED: step_graph(model, quantised=True, shortlisted=True),

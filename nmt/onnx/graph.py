@@ -16,11 +16,12 @@ _TYPES = {
     np.dtype(np.int64): TensorProto.INT64,
     np.dtype(np.int32): TensorProto.INT32,
     np.dtype(np.int8): TensorProto.INT8,
+    np.dtype(np.bool_): TensorProto.BOOL,
 }
 
 
 class Graph:
-    """Values are known by their names. ``quantised``: products of ``linear`` are done in 8 bits.
+    """Values are known by their names, which begin with the graph's. ``quantised``: products of ``linear`` are done in 8 bits.
 
     Weights are then rounded to 255 levels for each output, around 0; inputs, as they come, to 256 levels between their smallest
     and their largest value.
@@ -34,6 +35,8 @@ class Graph:
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._levels: dict[str, list[str]] = {}
+        self._renamed: dict[str, str] = {}
 
     def input(self, name: str, kind: type[np.generic], shape: Sequence[int | str]) -> str:
         """An argument of the function; a dimension that varies has a name."""
@@ -41,8 +44,8 @@ class Graph:
         return name
 
     def output(self, name: str, value: str, kind: type[np.generic], shape: Sequence[int | str]) -> None:
-        """A result of the function."""
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        """A result of the function: a value that an operator has made, and that is no other result."""
+        self._renamed[value] = name
         self._outputs.append(helper.make_tensor_value_info(name, _TYPES[np.dtype(kind)], shape))
 
     def constant(self, value: np.ndarray | Tensor | Sequence[int]) -> str:
@@ -50,7 +53,7 @@ class Graph:
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = f"constant{len(self._known)}"
+            self._known[key] = f"{self.name}.constant{len(self._known)}"
             self._constants.append(numpy_helper.from_array(array.copy(order="C"), self._known[key]))
         return self._known[key]
 
@@ -61,12 +64,12 @@ class Graph:
 
     def several(self, operator: str, count: int, *inputs: str, domain: str = "", **attributes: Any) -> list[str]:
         """The values of an operator that has ``count`` of them."""
-        names = [f"{operator}{len(self._nodes)}.{number}" for number in range(count)]
+        names = [f"{self.name}.{operator}{len(self._nodes)}.{number}" for number in range(count)]
         self._nodes.append(helper.make_node(operator, inputs, names, domain=domain, **attributes))
         return names
 
     def linear(self, x: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        """W x + b: x [rows, in], weight [out, in], bias [out] → [rows, out]."""
+        """W x + b: x [..., in], weight [out, in], bias [out] → [..., out]."""
         biases = [] if bias is None else [self.constant(bias)]
         if not self.quantised:
             product = self("MatMul", x, self.constant(weight.T))
@@ -75,8 +78,27 @@ class Graph:
         return self.quantised_product(x, self.constant(levels.T), self.constant(scale), *biases)
 
     def quantised_product(self, x: str, levels: str, scale: str, *bias: str) -> str:
-        """x [rows, in], levels [in, out] int8, scale [out], bias [out] → [rows, out]."""
-        return self("DynamicQuantizeMatMul", x, levels, scale, "", *bias, domain="com.microsoft")
+        """x [..., in], levels [in, out] int8, scale [out], bias [out] → [..., out]."""
+        if x not in self._levels:  # several products share them; for one alone ONNX Runtime joins both operators
+            self._levels[x] = self.several("DynamicQuantizeLinear", 3, x)
+        of_x, scale_of_x, zero_of_x = self._levels[x]
+        operands = (of_x, levels, scale_of_x, scale, zero_of_x, "", *bias)
+        return self("MatMulIntegerToFloat", *operands, domain="com.microsoft")
+
+    def scan(self, body: Graph, state: str, inputs: Sequence[str], backwards: bool) -> list[str]:
+        """``body`` at one position after another: from its ``state`` and a position of the ``inputs`` [positions, …] to the next
+        state and an output → the last state, and the outputs [positions, …].
+        """
+        return self.several(
+            "Scan",
+            2,
+            state,
+            *inputs,
+            body=body.proto(),
+            num_scan_inputs=len(inputs),
+            scan_input_directions=[int(backwards)] * len(inputs),
+            scan_output_directions=[int(backwards)],
+        )
 
     def split(self, x: str, *sizes: int) -> list[str]:
         """x [rows, Σ sizes] in parts of these sizes."""
@@ -92,11 +114,17 @@ class Graph:
             return x
         return self("LayerNormalization", x, self.constant(norm.weight), self.constant(norm.bias), axis=-1, epsilon=norm.eps)
 
+    def proto(self) -> onnx.GraphProto:
+        """What is built."""
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [self._renamed.get(name, name) for name in names]
+        return helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, self._constants)
+
     def serialised(self) -> bytes:
         """The file."""
-        graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="nmt", ir_version=8)
+        model = helper.make_model(self.proto(), opset_imports=opsets, producer_name="nmt", ir_version=8)
         serialised: bytes = model.SerializeToString()
         return serialised
 

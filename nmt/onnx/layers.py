@@ -1,7 +1,8 @@
-"""The recurrent layers in ONNX: a whole source at once, and one position of a target."""
+"""The recurrent layers in ONNX: one position of a target, and a whole source at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,58 +15,72 @@ from nmt.models.gru import ChoLayer, GRULayer
 from nmt.models.recurrent import RecurrentLayer, weights_of
 from nmt.onnx.graph import Graph
 
+LARGEST_TABLE = 2**24
+"""Values: tables of products with all embeddings may have so many, or they are multiplied at every position."""
 
-def input_weights(layer: RecurrentLayer) -> tuple[Tensor, Tensor]:
-    """The matrix and the bias that a layer's input meets: [gates × hidden, input] and [gates × hidden]."""
+
+def of_word(graph: Graph, matrix: Tensor, tokens: str, weight: Tensor, bias: Tensor | None) -> str:
+    """W e + b of the tokens' rows e of ``matrix``: looked up in a table of all of them, if that is not too large."""
+    if len(matrix) * len(weight) > LARGEST_TABLE:
+        return graph.linear(graph("Gather", graph.constant(matrix), tokens), weight, bias)
+    table = matrix @ weight.T if bias is None else matrix @ weight.T + bias
+    return graph("Gather", graph.constant(table), tokens)
+
+
+def input_weights(layer: RecurrentLayer) -> list[tuple[Tensor, Tensor]]:
+    """The matrices [size, input] and biases [size] that a layer's input meets, apart where ``step`` wants the products apart."""
     match layer:
         case GRULayer():
             w, _, b, _ = weights_of(layer.gru)
-            return w, b
+            return list(zip(_apart(w), _apart(b), strict=True))
         case ChoLayer():
-            return layer.W, layer.b
+            return list(zip(_apart(layer.W), _apart(layer.b), strict=True))
         case LSTMLayer() | SimpleLayer():
             w, _, b, c = weights_of(layer.lstm if isinstance(layer, LSTMLayer) else layer.rnn)
-            return w, b + c
+            return [(w, b + c)]
     raise AssertionError(f"a layer without ONNX operators: {type(layer).__name__}")
 
 
-def step(graph: Graph, layer: RecurrentLayer, of_input: str, state: str) -> str:
-    """One position: W x + b [rows, gates × hidden] of ``input_weights``, state [rows, state_size] → the next state."""
+def _apart(gates: Tensor) -> tuple[Tensor, Tensor]:
+    """A GRU's r and z, and its candidate."""
+    size = len(gates) // 3
+    return gates[: 2 * size], gates[2 * size :]
+
+
+def step(graph: Graph, layer: RecurrentLayer, of_input: list[str], state: str) -> str:
+    """One position: W x + b [rows, size] of each of ``input_weights``, state [rows, state_size] → the next state."""
     hidden = layer.hidden_size
     match layer:
-        case GRULayer():
+        case GRULayer():  # PyTorch's form, whose z keeps the state
             _, u, _, c = weights_of(layer.gru)
-            return _gru_step(graph, of_input, graph.linear(state, u, c), state, hidden)
+            gates, past = (graph.linear(state, *part) for part in zip(_apart(u), _apart(c), strict=True))
+            r, z = graph.split(graph("Sigmoid", graph("Add", of_input[0], gates)), hidden, hidden)
+            candidate = graph("Tanh", graph("Add", of_input[1], graph("Mul", r, past)))
+            return graph("Add", candidate, graph("Mul", z, graph("Sub", state, candidate)))
         case ChoLayer():
-            return _cho_step(graph, of_input, layer.U, state, hidden)
+            u_gates, u_candidate = _apart(layer.U)
+            gates = graph("Add", of_input[0], graph.linear(state, u_gates))
+            r, z = graph.split(graph("Sigmoid", gates), hidden, hidden)
+            past = graph.linear(graph("Mul", r, state), u_candidate)
+            candidate = graph("Tanh", graph("Add", of_input[1], past))
+            return graph("Add", state, graph("Mul", z, graph("Sub", candidate, state)))
         case LSTMLayer():
             _, u, _, _ = weights_of(layer.lstm)
             h, cell = graph.split(state, hidden, hidden)
-            i, f, g, o = graph.split(graph("Add", of_input, graph.linear(h, u)), *[hidden] * 4)
+            i, f, g, o = graph.split(graph("Add", *of_input, graph.linear(h, u)), *[hidden] * 4)
             written = graph("Mul", graph("Sigmoid", i), graph("Tanh", g))
             cell = graph("Add", graph("Mul", graph("Sigmoid", f), cell), written)
             return graph.concat(graph("Mul", graph("Sigmoid", o), graph("Tanh", cell)), cell)
         case SimpleLayer():
             _, u, _, _ = weights_of(layer.rnn)
-            return graph("Tanh", graph("Add", of_input, graph.linear(state, u)))
+            return graph("Tanh", graph("Add", *of_input, graph.linear(state, u)))
     raise AssertionError(f"a layer without ONNX operators: {type(layer).__name__}")
 
 
-def _gru_step(graph: Graph, of_input: str, of_state: str, h: str, hidden: int) -> str:
-    """PyTorch's form, whose z keeps the state; the parts [rows, 3 × hidden] of the gates r, z and the candidate."""
-    gates_x, candidate_x = graph.split(of_input, 2 * hidden, hidden)
-    gates_h, candidate_h = graph.split(of_state, 2 * hidden, hidden)
-    r, z = graph.split(graph("Sigmoid", graph("Add", gates_x, gates_h)), hidden, hidden)
-    candidate = graph("Tanh", graph("Add", candidate_x, graph("Mul", r, candidate_h)))
-    return graph("Add", candidate, graph("Mul", z, graph("Sub", h, candidate)))
-
-
-def _cho_step(graph: Graph, of_input: str, u: Tensor, h: str, hidden: int) -> str:
-    gates_x, candidate_x = graph.split(of_input, 2 * hidden, hidden)
-    r, z = graph.split(graph("Sigmoid", graph("Add", gates_x, graph.linear(h, u[: 2 * hidden]))), hidden, hidden)
-    past = graph.linear(graph("Mul", r, h), u[2 * hidden :])
-    candidate = graph("Tanh", graph("Add", candidate_x, past))
-    return graph("Add", h, graph("Mul", z, graph("Sub", candidate, h)))
+def parts_of(graph: Graph, layer: RecurrentLayer, state: str) -> list[str]:
+    """state [rows, state_size] → h, of an LSTM h and c, [rows, hidden] each."""
+    hidden = layer.hidden_size
+    return [state] if layer.state_size == hidden else graph.split(state, hidden, hidden)
 
 
 def whole(graph: Graph, layer: DirectedLayer, x: str, lengths: str) -> tuple[str, list[str]]:
@@ -90,6 +105,39 @@ def whole(graph: Graph, layer: DirectedLayer, x: str, lengths: str) -> tuple[str
     # [directions, batch, hidden] → [batch, directions × hidden]
     shape = graph.constant([0, -1])
     return outputs, [graph("Reshape", graph("Transpose", last, perm=[1, 0, 2]), shape) for last in final]
+
+
+def position_by_position(
+    graph: Graph, name: str, layer: DirectedLayer, of_input: Callable[[Tensor, Tensor], str], real: str
+) -> tuple[str, list[str]]:
+    """What ``whole`` gives, with products in 8 bits, for which ONNX Runtime has no such operator. ``of_input`` gives W x + b
+    [src_len, batch, size] for W and b; real [src_len, batch, 1] is True at real tokens: beyond, the state stays as it is, and
+    outputs have no meaning.
+    """
+    outputs, finals = [], []
+    for direction, one in layer.by_direction().items():
+        start = graph("Expand", graph.constant(np.zeros((1, one.state_size), np.float32)), graph("Shape", real, start=1))
+        inputs = [of_input(*weights) for weights in input_weights(one)]
+        body = _position(f"{name}.{direction}", one)
+        last, output = graph.scan(body, start, [*inputs, real], backwards=direction == "backwards")
+        outputs.append(output)
+        finals.append(parts_of(graph, one, last))
+    return graph.concat(*outputs), [graph.concat(*parts) for parts in zip(*finals, strict=True)]
+
+
+def _position(name: str, layer: RecurrentLayer) -> Graph:
+    """state, W x + b of each of ``input_weights``, real [batch, 1] → the next state, output [batch, hidden]."""
+    graph = Graph(name, quantised=True)
+    before = graph.input(f"{name}.before", np.float32, ["batch", layer.state_size])
+    inputs = [
+        graph.input(f"{name}.input{number}", np.float32, ["batch", len(bias)])
+        for number, (_, bias) in enumerate(input_weights(layer))
+    ]
+    real = graph.input(f"{name}.real", np.bool_, ["batch", 1])
+    found = step(graph, layer, inputs, before)
+    graph.output(f"{name}.after", graph("Where", real, found, before), np.float32, ["batch", layer.state_size])
+    graph.output(f"{name}.output", parts_of(graph, layer, found)[0], np.float32, ["batch", layer.hidden_size])
+    return graph
 
 
 def _operands(layer: RecurrentLayer) -> tuple[str, tuple[Tensor, Tensor, Tensor]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +15,56 @@ from nmt.errors import UserError
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.plain_data import read_bytes
 from nmt.shortlist import Shortlist
+from nmt.tokenizer import PAD
 
 if TYPE_CHECKING:
     from nmt.models.seq2seq import Seq2Seq
 
-ENCODE, PROJECT = "encode.onnx", "project.int8.onnx"
+ENCODE, ENCODE_8_BIT, PROJECT = "encode.fp32.onnx", "encode.int8.onnx", "project.int8.onnx"
 STEP, STEP_8_BIT, STEP_SHORTLISTED = "step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"
+FEW = 4
+"""Sources: fewer are encoded faster by the fp32 operators for whole sentences than by 8-bit products position by position."""
 
 Arrays = dict[str, np.ndarray]
+
+
+class Function:
+    """An exported function, computed by ``threads`` threads (0: as many as there are cores)."""
+
+    def __init__(self, file: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        if not has_vnni():  # then products of 8 bits overflow unless they are done another way, which takes twice the time
+            options.add_session_config_entry("session.x64quantprecision", "1")
+        # Slower than the two operators that it joins.
+        unwanted = ["SkipLayerNormFusion"]
+        content = read_bytes(file)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"], disabled_optimizers=unwanted
+            )
+        except Exception as error:  # ONNX Runtime's own have no common base
+            raise UserError(f"`{file}` is damaged or no ONNX file: export the model again") from error
+        self.inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        self.outputs = [value.name for value in self._session.get_outputs()]
+
+    def __call__(self, arguments: Mapping[str, np.ndarray], *names: str) -> Arrays:
+        """The outputs of these ``names`` (all, if there are none) for those of the arguments that it has."""
+        wanted = names or self.outputs
+        found = self._session.run(wanted, {name: arguments[name] for name in self.inputs})
+        return dict(zip(wanted, found, strict=True))
+
+
+@lru_cache
+def has_vnni() -> bool:
+    """Whether the processor is known to multiply 8 bits without overflow, as Linux tells of x86."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return any("vnni" in line for line in lines if line.startswith("flags"))
+    except OSError:
+        return False
 
 
 @dataclass
@@ -47,12 +91,46 @@ class OnnxState:
         return OnnxState(self.arrays, self.parents[rows])
 
 
+@dataclass
+class Layout:
+    """Which of the search's rows there is something to compute for: only these are rows of ``step``.
+
+    live [rows]: their numbers; cells [sentences, width] and places [rows, 2]: see ``nmt.onnx.step``.
+    """
+
+    live: np.ndarray
+    cells: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, live: np.ndarray, sentences: int, width: int) -> Layout:
+        """Of these rows of sentences × width."""
+        cells = np.zeros(sentences * width, dtype=np.int64)
+        cells[live] = np.arange(len(live))
+        return cls(live, cells.reshape(sentences, width), np.stack(np.divmod(live, width), axis=1))
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def full(cls, sentences: int, width: int) -> Layout:
+        """Of all rows."""
+        return cls.of(np.arange(sentences * width), sentences, width)
+
+    def spread(self, found: np.ndarray, nothing: float) -> np.ndarray:
+        """found [live, …] → [sentences × width, …], which is ``nothing`` elsewhere."""
+        if len(self.live) == self.cells.size:
+            return found
+        spread = np.full((self.cells.size, *found.shape[1:]), nothing, dtype=found.dtype)
+        spread[self.live] = found
+        return spread
+
+
 class OnnxOutput:
     """See ``nmt.search.base.StepOutput``. The step is made when the first question says what of it is wanted."""
 
-    def __init__(self, model: OnnxModel, arguments: Arrays) -> None:
+    def __init__(self, model: OnnxModel, arguments: Arrays, layout: Layout) -> None:
         self._model = model
         self._arguments = arguments
+        self._layout = layout
         self._found: Arrays = {}
 
     def best(self, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,11 +138,14 @@ class OnnxOutput:
         largest = self._model.vocab_size if candidates is None else len(candidates)
         self._arguments["count"] = np.array([min(count, largest)])
         self._run("next_tokens", "next_log_prob")
-        return self._found["next_tokens"], self._found["next_log_prob"]
+        tokens, log_prob = self._found["next_tokens"], self._found["next_log_prob"]
+        tokens = tokens if candidates is None else candidates[tokens]
+        return self._layout.spread(tokens, PAD), self._layout.spread(log_prob, -np.inf)
 
     def log_prob(self) -> np.ndarray:
-        self._run("logits", "normaliser")
-        found = self._found["logits"] - self._found["normaliser"]
+        self._arguments["count"] = np.array([1])
+        self._run("log_prob")
+        found = self._layout.spread(self._found["log_prob"], -np.inf)
         if "candidates" not in self._arguments:
             return found
         log_prob = np.full((len(found), self._model.vocab_size), -np.inf, dtype=np.float32)
@@ -74,23 +155,23 @@ class OnnxOutput:
     @property
     def attention(self) -> np.ndarray | None:
         """The mean over heads."""
-        if "attention" not in self._model.outputs:
+        if "attention" not in self._model.always:
             return None
-        if not self._found:
-            self._run()
-        attention: np.ndarray = self._found["attention"].mean(axis=2)
+        attention: np.ndarray = self._always("attention").mean(axis=1)
         return attention.reshape(-1, attention.shape[-1])
 
     @property
     def state(self) -> OnnxState:
+        arrays = {name.removeprefix("next_"): self._always(name) for name in self._model.next_state}
+        return OnnxState(arrays, self._layout.cells.ravel())
+
+    def _always(self, name: str) -> np.ndarray:
         if not self._found:
-            self._run()
-        arrays = {name.removeprefix("next_"): self._found[name] for name in self._model.next_state}
-        return OnnxState(arrays, np.arange(len(self._arguments["tokens"])))
+            self.best(1)
+        return self._found[name]
 
     def _run(self, *wanted: str) -> None:
-        names = [*wanted, *self._model.always]
-        self._found |= dict(zip(names, self._model.run_step(names, self._arguments), strict=True))
+        self._found |= self._model.function(self._arguments, *wanted, *self._model.always)
 
 
 class OnnxModel:
@@ -101,17 +182,17 @@ class OnnxModel:
 
     def __init__(self, loaded: LoadedModel, quantised: bool, threads: int, shortlist: Shortlist | None = None) -> None:
         folder = loaded.directory / ONNX
-        step = STEP_SHORTLISTED if shortlist else STEP_8_BIT if quantised else STEP
-        self._encode, self._step = session(folder / ENCODE, threads), session(folder / step, threads)
-        self._project = session(folder / PROJECT, threads) if shortlist else None
+        self._encode = Function(folder / ENCODE, threads)
+        self._encode_many = Function(folder / ENCODE_8_BIT, threads) if quantised else self._encode
+        self._project = Function(folder / PROJECT, threads) if shortlist else None
+        self.function = Function(folder / (STEP_SHORTLISTED if shortlist else STEP_8_BIT if quantised else STEP), threads)
         self._shortlist = shortlist
         self._loaded = loaded
         self.device = "cpu, ONNX Runtime" + ", 8 bits" * quantised + ", shortlist" * bool(shortlist)
         self.vocab_size = len(loaded.tokenizers.target)
-        self.outputs = {output.name: output.shape for output in self._step.get_outputs()}
-        self._inputs = {value.name: value.shape for value in self._step.get_inputs()}
-        self.next_state = [name for name in self.outputs if name.startswith(("next_state", "next_feed"))]
-        self.always = [*self.next_state, *(["attention"] if "attention" in self.outputs else [])]
+        outputs = self.function.outputs
+        self.next_state = [name for name in outputs if name.startswith(("next_state", "next_feed"))]
+        self.always = [*self.next_state, *(name for name in outputs if name == "attention")]
 
     @property
     def network(self) -> Seq2Seq:
@@ -120,57 +201,31 @@ class OnnxModel:
 
     def encode(self, source: np.ndarray, source_mask: np.ndarray) -> OnnxMemory:
         lengths = source_mask.sum(axis=1).astype(np.int32)
-        keys, values, initial = self._encode.run(["keys", "values", "initial"], {"source": source, "lengths": lengths})
-        mask = np.where(source_mask, np.float32(0), np.float32(-np.inf))[:, None, None]
-        return OnnxMemory({"keys": keys, "values": values, "mask": mask, "initial": initial}, self._projection(source))
+        encode = self._encode if len(source) < FEW else self._encode_many
+        memory = encode({"source": source, "lengths": lengths, "mask": source_mask})
+        memory["mask"] = np.where(source_mask, np.float32(0), np.float32(-np.inf))[:, None, None]
+        return OnnxMemory(memory, self._projection(source))
 
     def _projection(self, source: np.ndarray) -> Arrays:
         """The shortlist of a batch, and the part of the output projection that is its."""
         if self._shortlist is None or self._project is None:
             return {}
         candidates = self._shortlist.candidates(source)
-        names = ["levels", "scale", "bias"]
-        return {"candidates": candidates, **dict(zip(names, self._project.run(names, {"candidates": candidates}), strict=True))}
+        return {"candidates": candidates, **self._project({"candidates": candidates})}
 
     def start(self, memory: OnnxMemory, width: int) -> OnnxState:
         initial = memory.arrays["initial"]
         arrays = {f"state{i}": np.ascontiguousarray(initial[:, i]) for i in range(initial.shape[1])}
-        if "feed" in self._inputs:
-            arrays["feed"] = np.zeros((len(initial), self._inputs["feed"][1]), dtype=np.float32)
+        if "feed" in self.function.inputs:
+            arrays["feed"] = np.zeros((len(initial), self.function.inputs["feed"][1]), dtype=np.float32)
         return OnnxState(arrays, np.repeat(np.arange(len(initial)), width))
 
     def step(self, tokens: np.ndarray, state: OnnxState, memory: OnnxMemory) -> OnnxOutput:
-        sentences, _, _, src_len = memory.arrays["mask"].shape
+        sentences = len(memory.arrays["mask"])
         width = len(tokens) // sentences
-        positions = memory.arrays["values"].shape[1]
-        arguments = {
-            "tokens": tokens,
-            "parents": state.parents,
-            **state.arrays,
-            **memory.arrays,
-            **memory.shared,
-            "width": np.array([sentences, width, -1]),
-            "heads": np.array([sentences, width, max(1, positions // max(1, src_len)), src_len]),
-            "count": np.array([1]),
-        }
-        return OnnxOutput(self, {name: array for name, array in arguments.items() if name in self._inputs})
-
-    def run_step(self, names: list[str], arguments: Arrays) -> list[np.ndarray]:
-        """The outputs ``names`` of the function ``step``."""
-        found: list[np.ndarray] = self._step.run(names, arguments)
-        return found
-
-
-def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    """The function in ``file``."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Without VNNI, products of 8 bits overflow unless they are done another way.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    content = read_bytes(file)
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own have no common base
-        raise UserError(f"`{file}` is damaged or no ONNX file: export the model again") from error
+        layout, parents = Layout.full(sentences, width), state.parents
+        live = (tokens != PAD).nonzero()[0]
+        if len(live) < len(tokens):
+            layout, tokens, parents = Layout.of(live, sentences, width), tokens[live], parents[live]
+        rows = {"tokens": tokens, "parents": parents, "cells": layout.cells, "places": layout.places}
+        return OnnxOutput(self, {**rows, **state.arrays, **memory.arrays, **memory.shared}, layout)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from nmt.models.attention import AdditiveAttention, NoAttention, NoContext
+from nmt.models.attention import AdditiveAttention, MultiHeadAttention, NoAttention, NoContext
 from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousStateDecoder, RecurrentDecoder, SummaryDecoder
 from nmt.models.recurrent import RecurrentLayer
 from nmt.models.seq2seq import Seq2Seq
 from nmt.onnx.graph import Graph, quantise
-from nmt.onnx.layers import input_weights, step
-
-LARGEST_TABLE = 2**24
-"""Values: tables of products with all embeddings may have so many, or they are multiplied at every step."""
+from nmt.onnx.layers import input_weights, of_word, parts_of, step
 
 
 def step_graph(model: Seq2Seq, quantised: bool, shortlisted: bool = False) -> Graph:
     """tokens and parents [rows] int64 (of which row of ``states`` each goes on), state0 … [rows before, state_size] of each
     layer, feed [rows before, feed_size], keys and values of ``encode``, mask [batch, 1, 1, src_len] (0 at real tokens, else
-    −∞), width [3] = (batch, width, −1), heads [4] = (batch, width, heads, src_len), count [1]
-    → next_tokens and next_log_prob [rows, count], likeliest first; logits [rows, vocab] and normaliser [rows, 1];
-    next_state0 …, next_feed; attention [batch, width, heads, src_len].
+    −∞), cells [batch, width] (the row at each place of a sentence), places [rows, 2] (the sentence of each row, and its place
+    there), count [1]
+    → next_tokens and next_log_prob [rows, count], likeliest first; log_prob [rows, vocab]; next_state0 …, next_feed; attention
+    [batch, heads, width, src_len].
 
-    If it is ``shortlisted``, vocab are the candidates [candidates] int64, which come with what ``project_graph`` gives for them.
+    If it is ``shortlisted``, vocab are the candidates, by their numbers among them, for which ``project_graph`` gives levels,
+    scale and bias.
     """
     decoder = model.decoder
     assert isinstance(decoder, RecurrentDecoder)
@@ -32,20 +32,13 @@ def step_graph(model: Seq2Seq, quantised: bool, shortlisted: bool = False) -> Gr
     features, attention = built.run()
     built.finish()
     logits = _shortlisted(graph, features) if shortlisted else graph.linear(features, model.output.weight, model.output.bias)
-    top, tokens = graph.several("TopK", 2, logits, graph.input("count", np.int64, [1]), axis=-1)
-    if shortlisted:
-        tokens = graph("Gather", graph.input("candidates", np.int64, ["candidates"]), tokens)
-    highest = graph("ReduceMax", top, axes=[1])
-    normaliser = graph("Log", graph("ReduceSum", graph("Exp", graph("Sub", logits, highest)), graph.constant([1])))
-    normaliser = graph("Add", normaliser, highest)
+    log_prob = graph("LogSoftmax", logits, axis=-1)
+    top, tokens = graph.several("TopK", 2, log_prob, graph.input("count", np.int64, [1]), axis=-1)
     graph.output("next_tokens", tokens, np.int64, ["rows", "count"])
-    graph.output("next_log_prob", graph("Sub", top, normaliser), np.float32, ["rows", "count"])
-    vocab = "candidates" if shortlisted else len(model.output.weight)
-    # Their difference is made only by those who want all of it: what is an output is computed at every step.
-    graph.output("logits", logits, np.float32, ["rows", vocab])
-    graph.output("normaliser", normaliser, np.float32, ["rows", 1])
+    graph.output("next_log_prob", top, np.float32, ["rows", "count"])
+    graph.output("log_prob", log_prob, np.float32, ["rows", "vocab"])
     if attention is not None:
-        graph.output("attention", attention, np.float32, ["batch", "width", "heads", "src_len"])
+        graph.output("attention", attention, np.float32, ["batch", "heads", "width", "src_len"])
     return graph
 
 
@@ -76,7 +69,6 @@ class _Step:
         self.graph = graph
         self.decoder = decoder
         self.layers: list[RecurrentLayer] = decoder.recurrent_layers()
-        self.hidden = self.layers[0].hidden_size
         self.tokens = graph.input("tokens", np.int64, ["rows"])
         parents = graph.input("parents", np.int64, ["rows"])
 
@@ -89,30 +81,24 @@ class _Step:
 
     def run(self) -> tuple[str, str | None]:
         """Features [rows, feature_size], and the attention's weights."""
-        graph, decoder = self.graph, self.decoder
-        match decoder:
+        match self.decoder:
             case FirstLayerDecoder():
                 hidden = self._first([])
                 context, attention = self._attend(hidden)
                 hidden = self._above(hidden, context)
-                return self._read_out([hidden, *context], with_word=True), attention
-            case SummaryDecoder():
-                context, attention = self._attend(self.states[-1])
-                hidden = self._above(self._first(context), context)
-                return self._read_out([hidden, *context], with_word=True), attention
-            case PreviousStateDecoder():
-                top = self.states[-1]
-                query = top if self.layers[-1].state_size == self.hidden else graph.split(top, self.hidden, self.hidden)[0]
+                return self._read_out(hidden, context, with_word=True), attention
+            case SummaryDecoder() | PreviousStateDecoder():
+                query, *_ = parts_of(self.graph, self.layers[-1], self.states[-1])
                 context, attention = self._attend(query)
                 hidden = self._above(self._first(context), context)
-                return self._read_out([hidden, *context], with_word=True), attention
+                return self._read_out(hidden, context, with_word=True), attention
             case InputFeedingDecoder():
                 assert self.feed is not None
                 hidden = self._above(self._first([self.feed]), [])
                 context, attention = self._attend(hidden)
-                self.feed = self._read_out([hidden, *context], with_word=False)
+                self.feed = self._read_out(hidden, context, with_word=False)
                 return self.feed, attention
-        raise AssertionError(f"a decoder without ONNX operators: {type(decoder).__name__}")
+        raise AssertionError(f"a decoder without ONNX operators: {type(self.decoder).__name__}")
 
     def finish(self) -> None:
         """The state after the step."""
@@ -122,72 +108,90 @@ class _Step:
             self.graph.output("next_feed", self.feed, np.float32, ["rows", self.decoder.feed_size])
 
     def _word(self, weight: Tensor, bias: Tensor | None) -> str:
-        """W e + b of the tokens' embeddings e: looked up in a table of all of them, if that is not too large."""
-        graph, matrix = self.graph, self.decoder.embedding.matrix.weight
-        if len(matrix) * len(weight) > LARGEST_TABLE:
-            return graph.linear(graph("Gather", graph.constant(matrix), self.tokens), weight, bias)
-        table = matrix @ weight.T if bias is None else matrix @ weight.T + bias
-        return graph("Gather", graph.constant(table), self.tokens)
+        return of_word(self.graph, self.decoder.embedding.matrix.weight, self.tokens, weight, bias)
 
     def _first(self, others: list[str]) -> str:
         """The lowest layer on the word and [rows, size] each of the ``others`` → its output after the norm."""
-        weight, bias = input_weights(self.layers[0])
         word_size = self.decoder.embedding.matrix.weight.shape[1]
-        of_input = self._word(weight[:, :word_size], bias)
-        if others:
-            of_input = self.graph("Add", of_input, self.graph.linear(self.graph.concat(*others), weight[:, word_size:]))
+        of_input = []
+        for weight, bias in input_weights(self.layers[0]):
+            of_input.append(self._word(weight[:, :word_size], bias))
+            if others:
+                rest = weight[:, word_size:] if self.feed else self._for_context(weight[:, word_size:])
+                of_input[-1] = self.graph("Add", of_input[-1], self.graph.linear(self.graph.concat(*others), rest))
         return self._layer(0, of_input)
 
     def _above(self, hidden: str, context: list[str]) -> str:
         """The layers over the lowest, each on [what is below; context]."""
         for i in range(1, len(self.layers)):
-            of_input = self.graph.linear(self.graph.concat(hidden, *context), *input_weights(self.layers[i]))
+            below = self.graph.concat(hidden, *context)
+            of_input = [
+                self.graph.linear(below, self._for_context(weight) if context else weight, bias)
+                for weight, bias in input_weights(self.layers[i])
+            ]
             hidden = self._layer(i, of_input, hidden if self.decoder.residual else None)
         return hidden
 
-    def _layer(self, number: int, of_input: str, residual: str | None = None) -> str:
+    def _layer(self, number: int, of_input: list[str], residual: str | None = None) -> str:
         layer = self.layers[number]
         state = step(self.graph, layer, of_input, self.states[number])
         self.after.append(state)
-        h = state if layer.state_size == self.hidden else self.graph.split(state, self.hidden, self.hidden)[0]
+        h, *_ = parts_of(self.graph, layer, state)
         return self.graph.norm(h if residual is None else self.graph("Add", residual, h), self.decoder.norms[number])
 
     def _attend(self, query: str) -> tuple[list[str], str | None]:
-        """query [rows, hidden] → the context [rows, context_size], in a list that is empty if there is none, and the weights."""
+        """query [rows, hidden] → in a list, which is empty if there is none, the context, as ``_for_context`` has it
+        [rows, heads × value_size], and the weights [batch, heads, width, src_len].
+        """
         graph, attention = self.graph, self.decoder.attention
         if isinstance(attention, NoContext):
             return [], None
-        values = graph.input("values", np.float32, ["batch", "positions", "value_size"])
-        width = graph.input("width", np.int64, [3])
-        flat = graph.constant([-1, attention.context_size])
+        places = graph.input("places", np.int64, ["rows", 2])
         if isinstance(attention, NoAttention):
-            # [batch, 1, size] → [batch, width, size]
-            _, rows, _ = graph.several("Split", 3, width, axis=0)
-            shape = graph("Concat", graph.constant([1]), rows, graph.constant([1]), axis=0)
-            return [graph("Reshape", graph("Expand", values, shape), flat)], None
-        keys = graph.input("keys", np.float32, ["batch", "key_size", "positions"])
-        heads = graph.input("heads", np.int64, [4])
-        mask = graph.input("mask", np.float32, ["batch", 1, 1, "src_len"])
-        if isinstance(attention, AdditiveAttention):
+            values = graph.input("values", np.float32, ["batch", "value_size"])
+            sentences = graph("Gather", places, graph.constant([0]), axis=1)
+            return [graph("GatherND", values, sentences)], None
+        heads, asked = 1, query
+        if isinstance(attention, MultiHeadAttention):
+            heads, (size, _) = attention.heads, attention.query.weight.shape
+            asked = graph.linear(query, attention.query.weight / (size / heads) ** 0.5)
+        elif isinstance(attention, AdditiveAttention):
             asked = graph.linear(query, attention.query.weight, attention.query.bias)
-            scores = graph("MatMul", graph("Tanh", self._sums(asked, keys, width)), graph.constant(attention.energy.weight.T))
+        keys = graph.input("keys", np.float32, ["batch", heads, "key_rows", "key_columns"])
+        values = graph.input("values", np.float32, ["batch", heads, "src_len", "value_size"])
+        mask = graph.input("mask", np.float32, ["batch", 1, 1, "src_len"])
+        # [rows, heads × size] → [batch, width, heads × size]
+        asked = graph("Gather", asked, graph.input("cells", np.int64, ["batch", "width"]))
+        if isinstance(attention, AdditiveAttention):
+            scores = self._additive(asked, keys, attention)
         else:
-            scores = graph("MatMul", graph("Reshape", query, width), keys)
-        weights = graph("Softmax", graph("Add", graph("Reshape", scores, heads), mask), axis=-1)
-        together = graph("Reshape", weights, graph.constant([0, 0, -1]))
-        return [graph("Reshape", graph("MatMul", together, values), flat)], weights
+            asked = graph("Reshape", asked, graph.constant([0, 0, heads, -1]))
+            scores = graph("MatMul", graph("Transpose", asked, perm=[0, 2, 1, 3]), keys)
+        weights = graph("Softmax", graph("Add", scores, mask), axis=-1)
+        # [batch, heads, width, size] → [batch, width, heads, size] → [rows, heads, size] → [rows, heads × size]
+        found = graph("GatherND", graph("Transpose", graph("MatMul", weights, values), perm=[0, 2, 1, 3]), places)
+        return [graph("Reshape", found, graph.constant([0, -1]))], weights
 
-    def _sums(self, asked: str, keys: str, width: str) -> str:
-        """asked [rows, size], keys [batch, size, src_len] → all sums [batch, width, src_len, size]."""
+    def _additive(self, asked: str, keys: str, attention: AdditiveAttention) -> str:
+        """asked [batch, width, hidden], keys [batch, 1, src_len, hidden] → scores [batch, 1, width, src_len]."""
         graph = self.graph
-        asked = graph("Unsqueeze", graph("Reshape", asked, width), graph.constant([2]))
-        return graph("Add", asked, graph("Unsqueeze", graph("Transpose", keys, perm=[0, 2, 1]), graph.constant([1])))
+        sums = graph("Add", graph("Unsqueeze", asked, graph.constant([2])), keys)
+        scores = graph("MatMul", graph("Tanh", sums), graph.constant(attention.energy.weight.T))
+        return graph("Transpose", scores, perm=[0, 3, 1, 2])
 
-    def _read_out(self, parts: list[str], with_word: bool) -> str:
-        """tanh(W [parts; word])"""
+    def _for_context(self, weight: Tensor) -> Tensor:
+        """The same matrix [out, … + context_size] for the answers of the heads, side by side: their output matrix is in it."""
+        attention = self.decoder.attention
+        if not isinstance(attention, MultiHeadAttention):
+            return weight
+        rest = weight.shape[1] - attention.context_size
+        return torch.cat([weight[:, :rest], weight[:, rest:] @ attention.output.weight], dim=1)
+
+    def _read_out(self, hidden: str, context: list[str], with_word: bool) -> str:
+        """tanh(W [hidden; context; word])"""
         weight, bias = self.decoder.readout.weight, self.decoder.readout.bias
-        if not with_word:
-            return self.graph("Tanh", self.graph.linear(self.graph.concat(*parts), weight, bias))
-        rest = weight.shape[1] - self.decoder.embedding.matrix.weight.shape[1]
-        read = self.graph.linear(self.graph.concat(*parts), weight[:, :rest])
-        return self.graph("Tanh", self.graph("Add", read, self._word(weight[:, rest:], bias)))
+        word_size = self.decoder.embedding.matrix.weight.shape[1] if with_word else 0
+        weight, of_the_word = weight.split([weight.shape[1] - word_size, word_size], dim=1)
+        weight = self._for_context(weight) if context else weight
+        read = self.graph.linear(self.graph.concat(hidden, *context), weight, None if with_word else bias)
+        return self.graph("Tanh", self.graph("Add", read, self._word(of_the_word, bias)) if with_word else read)

@@ -72,7 +72,9 @@ class Model(Protocol[MemoryT, StateT]):
         """The state before the first step, for sentences * width rows."""
 
     def step(self, tokens: np.ndarray, state: StateT, memory: MemoryT) -> StepOutput[StateT]:
-        """Reads the ``tokens`` [rows] written last (BOS at first); rows / sentences is the width."""
+        """Reads the ``tokens`` [rows] written last (BOS at first); rows / sentences is the width. A row with PAD is free: what
+        comes of it does not matter.
+        """
 
 
 @dataclass

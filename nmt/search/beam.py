@@ -85,5 +85,5 @@ def best_continuations(step: Step) -> Candidates:
     # [sentences, width, of each] -> [sentences, width * of each]
     total = total.reshape(sentences, -1)
     best = np.argsort(-total, axis=1, kind="stable")[:, : step.slots]
-    flat = best + np.arange(sentences)[:, None] * total.shape[1]
-    return Candidates(best // of_each, token.ravel()[flat], total.ravel()[flat])
+    best += np.arange(sentences)[:, None] * total.shape[1]
+    return Candidates(best // of_each, token.ravel()[best], total.ravel()[best])

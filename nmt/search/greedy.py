@@ -54,6 +54,7 @@ class Greedy(SearchStrategy):
 def likeliest(step: Step) -> Candidates:
     """Each hypothesis goes on with its likeliest token."""
     token, log_prob = step.likeliest(1)
-    best = log_prob.argmax(-1)[..., None]
-    token, log_prob = (np.take_along_axis(array, best, axis=-1)[..., 0] for array in (token, log_prob))
-    return Candidates(np.zeros_like(token), token, step.live.log_prob + log_prob)
+    best = log_prob.argmax(-1)
+    row = np.arange(best.size).reshape(best.shape)
+    best += row * token.shape[-1]
+    return Candidates(row, token.ravel()[best], step.live.log_prob + log_prob.ravel()[best])

@@ -11,9 +11,9 @@ from nmt.search.base import Model, SearchStrategy
 from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History, Kept
-from nmt.search.scoring import BY_LOG_PROB, Scoring, coverage_penalty
+from nmt.search.scoring import BY_LOG_PROB, Scoring, coverage_penalty, length_penalty
 from nmt.search.step import Candidates, Live, Step
-from nmt.tokenizer import BOS, EOS
+from nmt.tokenizer import BOS, EOS, PAD
 
 
 def decode(
@@ -48,7 +48,7 @@ def decode(
         return []
     memory = model.encode(source, source_mask)
     state = model.start(memory, width)
-    live = begin(strategy, constraints, source_mask, width, slots, coverage=scoring.beta > 0)
+    live = begin(strategy, constraints, source_mask, width, slots, scoring)
     forbidden = np.array(constraints.forbidden, dtype=np.int64)
     assert len(forbidden) == len(strategy.forbidden_pieces)
     kept = Kept.none(len(source), strategy.n_best)
@@ -58,19 +58,18 @@ def decode(
         candidates = in_slots(choose(Step(number, output, live, forbidden, strategy.no_repeat_ngram)), live)
         if scoring.beta > 0:
             live.attention_sum += required(output.attention)
-        rows = row_numbers(candidates.place, live.log_prob.shape[1])
         attention = output.attention if with_attention else None
+        of_candidates = None if attention is None else attention[candidates.row]
         growing, score = settle(number, candidates, live, kept, scoring)
-        history.append(
-            candidates.token, live.entry[rows], candidates.log_prob, score, None if attention is None else attention[rows]
-        )
-        entry = survivors(growing, live, kept, scoring)
-        if not len(entry):
+        history.append(candidates.token, live.entry[candidates.row], candidates.log_prob, score, of_candidates)
+        sentences, entry = survivors(growing, live, kept)
+        if not len(sentences):
             break
-        sentences, rows = entry[:, 0] // growing.shape[1], rows.ravel()[entry]
+        rows = candidates.row.ravel()[entry]
         state = output.state.select(rows.ravel())
         memory = memory.select(sentences) if len(sentences) < len(growing) else memory
-        tokens, log_prob = candidates.token.ravel()[entry], growing.ravel()[entry]
+        log_prob = growing.ravel()[entry]
+        tokens = np.where(log_prob > -np.inf, candidates.token.ravel()[entry], PAD)
         live = live.select(sentences, rows, tokens, log_prob, entry)
     history.ends = kept.ends()
     if not all(history.ends):
@@ -79,7 +78,7 @@ def decode(
 
 
 def begin(
-    strategy: SearchStrategy, constraints: Constraints, source_mask: np.ndarray, width: int, slots: int, coverage: bool
+    strategy: SearchStrategy, constraints: Constraints, source_mask: np.ndarray, width: int, slots: int, scoring: Scoring
 ) -> Live:
     """The hypotheses before the first step: ``width`` a sentence, all empty."""
     sentences, src_len = source_mask.shape
@@ -90,12 +89,13 @@ def begin(
         source_mask=source_mask,
         minimum=minimum,
         limit=limit,
+        longest_penalty=length_penalty(limit.astype(float), scoring.alpha, scoring.form),
         prefix=constraints.prefix_table(sentences),
         slots=np.full_like(limit, slots),
         tokens=rows + BOS,
         log_prob=np.zeros((sentences, width)),
         entry=rows,
-        attention_sum=np.zeros((len(rows), src_len if coverage else 0), dtype=np.float32),
+        attention_sum=np.zeros((len(rows), src_len if scoring.beta > 0 else 0), dtype=np.float32),
         written=np.zeros((len(rows), 0), dtype=np.int64) if strategy.no_repeat_ngram else None,
     )
 
@@ -116,16 +116,10 @@ def nothing_found(constrained: bool) -> str:
     )
 
 
-def row_numbers(place: np.ndarray, width: int) -> np.ndarray:
-    """The row that holds the hypothesis at ``place`` [sentences, candidates] of its sentence."""
-    rows: np.ndarray = place + np.arange(len(place))[:, None] * width
-    return rows
-
-
 def in_slots(candidates: Candidates, live: Live) -> Candidates:
     """Only the candidates for which their sentence has a slot."""
     in_slot = np.arange(candidates.log_prob.shape[1]) < live.slots[:, None]
-    return Candidates(candidates.place, candidates.token, np.where(in_slot, candidates.log_prob, -np.inf))
+    return Candidates(candidates.row, candidates.token, np.where(in_slot, candidates.log_prob, -np.inf))
 
 
 def settle(
@@ -148,22 +142,21 @@ def settle(
         # [rows, src_len] -> [sentences, width, src_len]
         attention_sum = live.attention_sum.reshape(*live.log_prob.shape, -1)
         penalty = coverage_penalty(attention_sum, live.source_mask[:, None], scoring.beta)
-        score += np.take_along_axis(penalty, candidates.place, axis=1)
+        score += penalty.ravel()[candidates.row]
     kept.offer(live.sentences, number, score, log_prob, finished)
     return np.where(ended, -np.inf, log_prob), score
 
 
-def survivors(growing: np.ndarray, live: Live, kept: Kept, scoring: Scoring) -> np.ndarray:
-    """What goes on: the remaining sentences' candidates, as entries [remaining, new width] of the last table.
+def survivors(growing: np.ndarray, live: Live, kept: Kept) -> tuple[np.ndarray, np.ndarray]:
+    """What goes on: the sentences [remaining], and their candidates as entries [remaining, new width] of the last table.
 
     The order stays, but a sentence with fewer than ``width`` has its free places last.
     """
-    bound = scoring.by_length(growing.max(axis=1), live.limit)
-    going = np.flatnonzero(bound > kept.worst(live.sentences))
-    if not len(going):
-        return going
+    going = np.flatnonzero(growing.max(axis=1) / live.longest_penalty > kept.worst(live.sentences))
+    first = going[:, None] * growing.shape[1]
     gone = growing[going] == -np.inf
+    if not gone.any():
+        return going, first + np.arange(growing.shape[1])
     order = np.argsort(gone, axis=1, kind="stable")
     width = growing.shape[1] - int(gone.sum(axis=1).min())
-    entries: np.ndarray = order[:, :width] + going[:, None] * growing.shape[1]
-    return entries
+    return going, first + order[:, :width]

@@ -82,10 +82,12 @@ class Kept:
         """
         places = np.arange(score.size).reshape(score.shape)
         new = Kept(score, log_prob, np.full_like(places, step), places, finished)
-        merged_score = np.concatenate([self.score[sentences], score], axis=1)
-        best = np.argsort(-merged_score, axis=1, kind="stable")[:, : self.score.shape[1]]
-        for kept, offered in zip(self._arrays(), new._arrays(), strict=True):
-            kept[sentences] = np.take_along_axis(np.concatenate([kept[sentences], offered], axis=1), best, axis=1)
+        pairs = zip(self._arrays(), new._arrays(), strict=True)
+        merged = [np.concatenate([kept[sentences], offered], axis=1) for kept, offered in pairs]
+        best = np.argsort(-merged[0], axis=1, kind="stable")[:, : self.score.shape[1]]  # by score
+        rows = np.arange(len(best))[:, None]
+        for kept, both in zip(self._arrays(), merged, strict=True):
+            kept[sentences] = both[rows, best]
 
     def worst(self, sentences: np.ndarray) -> np.ndarray:
         """The score to beat, [len(sentences)]; -inf while there are free places."""

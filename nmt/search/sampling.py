@@ -96,8 +96,8 @@ class Sampling(SearchStrategy):
         # Rounding may put the threshold beyond all: then it is the last.
         drawn = np.minimum((up_to <= uniform * up_to[..., -1:]).sum(-1, keepdims=True), log_prob.shape[-1] - 1)
         token, log_prob = (np.take_along_axis(array, drawn, axis=-1)[..., 0] for array in (tokens, log_prob))
-        place = np.broadcast_to(np.arange(token.shape[1]), token.shape)
-        return Candidates(place, token, step.live.log_prob + log_prob)
+        row = np.arange(token.size).reshape(token.shape)
+        return Candidates(row, token, step.live.log_prob + log_prob)
 
     def shortlist(self, step: Step) -> tuple[np.ndarray, np.ndarray]:
         """The tokens to draw from and their log-probabilities, likeliest first where the order matters."""

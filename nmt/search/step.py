@@ -20,6 +20,8 @@ class Live:
     source_mask: np.ndarray
     minimum: np.ndarray
     limit: np.ndarray
+    longest_penalty: np.ndarray
+    """[sentences]: the length penalty at the limit, float64."""
     prefix: np.ndarray
     """[sentences, longest]: what each must begin with, then PAD."""
     slots: np.ndarray
@@ -39,13 +41,11 @@ class Live:
     ) -> "Live":
         """These sentences [n], with hypotheses [n, width] that continue these rows."""
         rows, tokens = rows.ravel(), tokens.ravel()
+        of_sentences = self.sentences, self.source_mask, self.minimum, self.limit, self.longest_penalty, self.prefix, self.slots
+        if len(sentences) < len(self.sentences):
+            of_sentences = tuple(array[sentences] for array in of_sentences)
         return Live(
-            self.sentences[sentences],
-            self.source_mask[sentences],
-            self.minimum[sentences],
-            self.limit[sentences],
-            self.prefix[sentences],
-            self.slots[sentences],
+            *of_sentences,
             tokens,
             log_prob,
             entry.ravel(),
@@ -87,11 +87,15 @@ class Step:
         rows, repeated = self._repeated()
         more = 3 + len(self.forbidden) + (int(np.bincount(rows).max()) if len(rows) else 0)
         tokens, log_prob = self.output.best(count + more)
-        out = (tokens == PAD) | (tokens == BOS) | (tokens == EOS) & self._too_short()[:, None]
+        out = tokens < EOS  # PAD or BOS
+        if (self.live.minimum >= self.number).any():
+            out |= (tokens == EOS) & self._too_short()[:, None]
         if len(self.forbidden):
             out |= np.isin(tokens, self.forbidden)
         if len(rows):
             out |= np.isin(_cells(np.arange(len(tokens))[:, None], tokens), _cells(rows, repeated))
+        if not out.any():
+            return tokens[:, :count].reshape(shape), log_prob[:, :count].reshape(shape)
         return tokens.reshape(shape), np.where(out, -np.inf, log_prob).reshape(shape)
 
     def log_prob(self) -> np.ndarray:
@@ -133,11 +137,11 @@ class Step:
 class Candidates:
     """What a strategy chose, [sentences, candidates] each; the earlier ones get the slots.
 
-    A candidate continues the hypothesis at ``place`` (< width) of its sentence with ``token``, and has
-    ``log_prob`` then: -inf if it is none.
+    A candidate continues the hypothesis in ``row``, which is one of its sentence, with ``token``, and has ``log_prob`` then:
+    -inf if it is none.
     """
 
-    place: np.ndarray
+    row: np.ndarray
     token: np.ndarray
     log_prob: np.ndarray
 

@@ -19,7 +19,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 from nmt.onnx.export import functions  # noqa: E402
-from nmt.onnx.model import OnnxModel  # noqa: E402
+from nmt.onnx.graph import Graph  # noqa: E402
+from nmt.onnx.model import Function, OnnxModel, has_vnni  # noqa: E402
 
 VOCABULARY = 40
 STEPWISE = (Wiring.previous_state, Wiring.input_feeding)
@@ -69,7 +70,7 @@ def test_a_shortlist_of_all_pieces_changes_nothing_and_a_short_one_keeps_to_it(t
     whole = exported(model, tmp_path, quantised=True)
     expected = Beam(beam_size=4, n_best=4)(whole, *sources())
     for common in (range(2, VOCABULARY), range(2, 20)):
-        shortlist = Shortlist(np.array(common, dtype=np.int32), np.zeros((VOCABULARY, 1), dtype=np.int32), joint=False)
+        shortlist = Shortlist(np.array(common, dtype=np.int32), np.zeros((VOCABULARY, 1), dtype=np.int32))
         limited = OnnxModel(directory(model, tmp_path), True, 1, shortlist)
         found = Beam(beam_size=4, n_best=4)(limited, *sources())
         tokens = {token for hypotheses in found for hypothesis in hypotheses for token in hypothesis.tokens}
@@ -111,6 +112,23 @@ def test_probabilities_state_and_attention_step_by_step(system: str, tmp_path: P
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
+def test_a_free_row_has_no_say_in_the_others(system: str, tmp_path: Path) -> None:
+    model = exported(network(system), tmp_path)
+    memory = model.encode(*sources())
+    states = [model.start(memory, 3)] * 2
+    rng = np.random.default_rng(4)
+    for _ in range(3):
+        tokens, live = rng.integers(4, VOCABULARY, 18), rng.random(18) < 0.6
+        expected, found = model.step(tokens, states[0], memory), model.step(np.where(live, tokens, PAD), states[1], memory)
+        np.testing.assert_allclose(found.log_prob()[live], expected.log_prob()[live], atol=1e-5)
+        np.testing.assert_allclose(found.best(4)[1][live], expected.best(4)[1][live], atol=1e-5)
+        if found.attention is not None and expected.attention is not None:
+            np.testing.assert_allclose(found.attention[live], expected.attention[live], atol=1e-5)
+        rows = rng.choice(np.flatnonzero(live), 18)
+        states = [expected.state.select(rows), found.state.select(rows)]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_search_finds_the_same(system: str, tmp_path: Path) -> None:
     model = network(system)
     search = Beam(beam_size=4, n_best=4)
@@ -120,8 +138,10 @@ def test_a_search_finds_the_same(system: str, tmp_path: Path) -> None:
         assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-4)
 
 
+@pytest.mark.parametrize("few", [1, 9])
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_in_8_bits_it_is_close(system: str, tmp_path: Path) -> None:
+def test_in_8_bits_it_is_close(system: str, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmt.onnx.model.FEW", few)  # many sources are encoded otherwise than few
     model = network(system)
     both = [TorchModel(model), exported(model, tmp_path, quantised=True)]
     memories = [one.encode(*sources()) for one in both]
@@ -129,3 +149,13 @@ def test_in_8_bits_it_is_close(system: str, tmp_path: Path) -> None:
     tokens = np.full(6, BOS)
     expected, found = (one.step(tokens, *rest).log_prob() for one, *rest in zip(both, states, memories, strict=True))  # type: ignore[arg-type]
     assert 0 < np.abs(np.exp(found) - np.exp(expected)).max() < 0.1
+
+
+@pytest.mark.parametrize("vnni", [has_vnni(), False])
+def test_products_of_8_bits_do_not_overflow(vnni: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmt.onnx.model.has_vnni", lambda: vnni)
+    graph = Graph("product", quantised=True)
+    graph.output("y", graph.linear(graph.input("x", np.float32, ["rows", 64]), torch.ones(32, 64)), np.float32, ["rows", 32])
+    (tmp_path / "product.onnx").write_bytes(graph.serialised())
+    found = Function(tmp_path / "product.onnx", 1)({"x": np.ones((5, 64), dtype=np.float32)})
+    np.testing.assert_allclose(found["y"], np.full((5, 32), 64.0), rtol=1e-5)

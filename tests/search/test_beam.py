@@ -134,6 +134,24 @@ def test_rows_of_ended_hypotheses_leave(scripted: ModuleType, seed: int) -> None
     assert model.rows == [1] + [sum(end >= number for end in ends) for number in range(2, max(ends) + 1)]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_free_rows_are_told_and_what_comes_of_them_does_not_matter(scripted: ModuleType, seed: int) -> None:
+    free = []
+
+    class Careless(scripted.ScriptedDecoder):  # type: ignore[misc]
+        def step(self, tokens: np.ndarray, state: Any, memory: Any) -> Any:
+            output = super().step(tokens, state, memory)
+            free.append(int((tokens == scripted.PAD).sum()))
+            output.logits[tokens == scripted.PAD] = 99.0
+            return output
+
+    beam, table = Beam(beam_size=4, n_best=4, max_length_offset=4), scripted.Table(seed)
+    found, expected = (beam(model(table), *scripted.batch(SOURCES)) for model in (Careless, scripted.ScriptedDecoder))
+    assert [[h.tokens for h in ours] for ours in found] == [[h.tokens for h in theirs] for theirs in expected]
+    assert [[h.score for h in ours] for ours in found] == [[h.score for h in theirs] for theirs in expected]
+    assert sum(free) > 0
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_log_prob_and_attention_are_those_of_the_forced_target(scripted: ModuleType, seed: int) -> None:
     table = scripted.Table(seed)
