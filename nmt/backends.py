@@ -40,7 +40,7 @@ class Backend(StrEnum):
 def model_of(
     loaded: LoadedModel,
     device: str = "auto",
-    backend: Backend = Backend.auto,
+    backend: Backend | str = Backend.auto,
     *,
     quantised: bool = False,
     shortlist: bool = False,
@@ -52,11 +52,13 @@ def model_of(
     bits, and these over a few target pieces only; then what is in a batch with a sentence has a say in its translation. Raises
     ``UserError`` if the backend is not there, or not on this device.
     """
+    if backend not in list(Backend):
+        raise UserError(f"`backend` must be one of {', '.join(Backend)}, but is {backend!r} instead")
     exported, on_cpu = (loaded.directory / ONNX).is_dir(), device in ("auto", "cpu")
-    if backend is Backend.auto:
+    if backend == Backend.auto:
         usable = exported and on_cpu and importlib.util.find_spec("onnxruntime") is not None
         backend = Backend.onnx if usable else Backend.torch
-    if backend is Backend.torch:
+    if backend == Backend.torch:
         if quantised or shortlist:
             name = "quantised" if quantised else "shortlist"
             raise UserError(f"`{name}` must be false with PyTorch, but is true: `nmt export` the model, and install `nmt[onnx]`")

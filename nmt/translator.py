@@ -75,7 +75,7 @@ class Translator:
         cls,
         path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         device: str = "auto",
-        backend: Backend = Backend.auto,
+        backend: Backend | str = Backend.auto,
     ) -> "Translator":
         """The translator in a model directory, with its search settings; see ``model_of``. Of several directories, an
         ensemble with the search settings of the first.

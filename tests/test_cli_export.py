@@ -10,8 +10,10 @@ import pytest
 
 from nmt.backends import Backend, model_of
 from nmt.cli import main
+from nmt.errors import UserError
 from nmt.model_directory import load_model_directory
 from nmt.models.torch_model import TorchModel
+from nmt.translator import Translator
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -51,6 +53,9 @@ def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: P
     loaded = load_model_directory(exported)
     assert type(model_of(loaded)).__name__ == type(model_of(loaded, "cpu", Backend.onnx)).__name__ == "OnnxModel"
     assert isinstance(model_of(loaded, backend=Backend.torch), TorchModel)
+    assert isinstance(Translator.from_pretrained(exported, backend="torch").model, TorchModel)
+    with pytest.raises(UserError, match="`backend` must be one of auto, torch, onnx, but is 'pytorch' instead"):
+        model_of(loaded, backend="pytorch")
     assert isinstance(model_of(load_model_directory(tiny_model)), TorchModel)
     assert model_of(loaded).network.parameter_count == loaded.model.parameter_count
 
