@@ -19,8 +19,9 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 from nmt.onnx.export import functions  # noqa: E402
+from nmt.onnx.function import Function, has_vnni  # noqa: E402
 from nmt.onnx.graph import Graph  # noqa: E402
-from nmt.onnx.model import Function, OnnxModel, has_vnni  # noqa: E402
+from nmt.onnx.model import OnnxModel  # noqa: E402
 
 VOCABULARY = 40
 STEPWISE = (Wiring.previous_state, Wiring.input_feeding)
@@ -153,7 +154,7 @@ def test_in_8_bits_it_is_close(system: str, few: int, tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("vnni", [has_vnni(), False])
 def test_products_of_8_bits_do_not_overflow(vnni: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nmt.onnx.model.has_vnni", lambda: vnni)
+    monkeypatch.setattr("nmt.onnx.function.has_vnni", lambda: vnni)
     graph = Graph("product", quantised=True)
     graph.output("y", graph.linear(graph.input("x", np.float32, ["rows", 64]), torch.ones(32, 64)), np.float32, ["rows", 32])
     (tmp_path / "product.onnx").write_bytes(graph.serialised())
