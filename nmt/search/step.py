@@ -103,7 +103,7 @@ class Step:
         log_prob = self.output.log_prob()
         rows, forced = self._forced()
         of_forced = log_prob[rows, forced]
-        if (of_forced == -np.inf).any():
+        if ((of_forced == -np.inf) & (self.live.tokens[rows] != PAD)).any():  # free rows have no probabilities
             raise UserError(
                 "prefixes must consist of pieces that the model can write, but a piece of one is not in its shortlist: "
                 "translate with `shortlist=false`"

@@ -1,6 +1,7 @@
 """Beam search against the enumerated truth."""
 
 import math
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from nmt.search import Beam, Greedy
+from nmt.search.constraints import Constraints
 from nmt.search.record import History, Kept
 from nmt.search.scoring import LengthPenalty
 
@@ -134,19 +136,28 @@ def test_rows_of_ended_hypotheses_leave(scripted: ModuleType, seed: int) -> None
     assert model.rows == [1] + [sum(end >= number for end in ends) for number in range(2, max(ends) + 1)]
 
 
+@pytest.mark.parametrize("prefixes", [(), ((3,), (4, 5, 3))])
 @pytest.mark.parametrize("seed", range(5))
-def test_free_rows_are_told_and_what_comes_of_them_does_not_matter(scripted: ModuleType, seed: int) -> None:
+def test_free_rows_are_told_and_what_comes_of_them_does_not_matter(
+    scripted: ModuleType, seed: int, prefixes: Sequence[Sequence[int]]
+) -> None:
     free = []
 
     class Careless(scripted.ScriptedDecoder):  # type: ignore[misc]
         def step(self, tokens: np.ndarray, state: Any, memory: Any) -> Any:
             output = super().step(tokens, state, memory)
-            free.append(int((tokens == scripted.PAD).sum()))
-            output.logits[tokens == scripted.PAD] = 99.0
+            without = tokens == scripted.PAD
+            free.append(int(without.sum()))
+            output.logits[without] = 99.0
+            known = output.log_prob
+            output.log_prob = lambda: np.where(without[:, None], -np.inf, known())
             return output
 
     beam, table = Beam(beam_size=4, n_best=4, max_length_offset=4), scripted.Table(seed)
-    found, expected = (beam(model(table), *scripted.batch(SOURCES)) for model in (Careless, scripted.ScriptedDecoder))
+    constraints = Constraints(prefixes=[prefixes[place % 2] for place in range(len(SOURCES))] if prefixes else [])
+    found, expected = (
+        beam(model(table), *scripted.batch(SOURCES), constraints=constraints) for model in (Careless, scripted.ScriptedDecoder)
+    )
     assert [[h.tokens for h in ours] for ours in found] == [[h.tokens for h in theirs] for theirs in expected]
     assert [[h.score for h in ours] for ours in found] == [[h.score for h in theirs] for theirs in expected]
     assert sum(free) > 0
