@@ -25,6 +25,7 @@ LIKELIEST = 20
 _ITERATIONS = 4
 _LEAST = 1e-3  # of probability
 _LEAST_COPIED, _OFTEN = 1e-4, 30
+_LIKELIEST = "likeliest_and_itself"  # in the file
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Shortlist:
 
     def save(self, file: Path) -> None:
         """Write the file, in the safetensors format."""
-        file.write_bytes(save({"common": self.common, "likeliest": self.likeliest}))
+        file.write_bytes(save({"common": self.common, _LIKELIEST: self.likeliest}))
 
     @classmethod
     def load(cls, file: Path, source_vocab: int, target_vocab: int) -> Shortlist:
@@ -59,7 +60,7 @@ class Shortlist:
         content = read_bytes(file)
         try:
             arrays = load(content)
-            shortlist = cls(arrays["common"], arrays["likeliest"])
+            shortlist = cls(arrays["common"], arrays[_LIKELIEST])
         except (safetensors.SafetensorError, KeyError) as error:
             raise UserError(f"`{file}` is damaged or no shortlist: {error}") from error
         pieces = np.concatenate([shortlist.common.ravel(), shortlist.likeliest.ravel()])

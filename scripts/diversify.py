@@ -6,7 +6,7 @@
 Settings are those of `nmt train`, for all models; those of --teacher are for the teachers alone. DIR gets their runs, `forward1`
 and `backward1` (from the target's language to the source's) and so on; in `synthetic` what they make of the training set, each
 pair a real sentence and its translation; and in `student` the run of the model that learns from all. Stopped, the same
-command goes on where it was.
+command goes on with the run or the translation that it was at; a run that was begun keeps its settings.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from omegaconf import OmegaConf
 
 from nmt.atomic import atomic_directory
 from nmt.cli import main as nmt
+from nmt.cli import report
+from nmt.cli.overrides import in_grammar
 from nmt.data.config import DataConfig
 from nmt.data.corpus import load_pairs
+from nmt.errors import UserError
 from nmt.translator import Translator
 
 _WINDOW = 4096  # sentences translated at a time
@@ -37,19 +40,35 @@ def main() -> None:
     chosen = parser.parse_intermixed_args()
     if chosen.teachers < 1:
         parser.error(f"--teachers must be at least 1, but is {chosen.teachers} instead")
+    for setting in (*chosen.settings, *chosen.teacher):
+        if setting.partition("=")[0] in ("run_dir", "resume", "data.synthetic"):
+            parser.error(f"settings must leave run_dir, resume and data.synthetic alone, but there is {setting}")
+    try:
+        diversify(chosen.directory, chosen.settings, [*chosen.settings, *chosen.teacher], chosen.teachers)
+    except UserError as error:
+        sys.exit(report(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def diversify(directory: Path, settings: Sequence[str], of_teachers: Sequence[str], teachers: int) -> None:
+    """All runs, in ``directory``."""
     synthetic = []
-    for number in range(1, chosen.teachers + 1):
-        settings = [*chosen.settings, *chosen.teacher, f"seed={number}"]
-        forward = train(chosen.directory / f"forward{number}", settings)
+    for number in range(1, teachers + 1):
+        seeded = [*of_teachers, f"seed={number}"]
+        forward = train(directory / f"forward{number}", seeded)
         data = DataConfig(**OmegaConf.load(forward / "config.yaml").data)
         swapped = [f"data.source={data.target}", f"data.target={data.source}"]
-        backward = train(chosen.directory / f"backward{number}", [*settings, *swapped])
+        backward = train(directory / f"backward{number}", [*seeded, *swapped])
         for teacher in (forward, backward):
-            folder = chosen.directory / "synthetic" / teacher.name
+            folder = directory / "synthetic" / teacher.name
             if not folder.exists():
                 translate(teacher, data, folder)
             synthetic.append(str(folder / "pairs"))
-    train(chosen.directory / "student", [*chosen.settings, f"data.synthetic=[{','.join(synthetic)}]"])
+    student = train(directory / "student", [*settings, f"data.synthetic={in_grammar(synthetic)}"])
+    learned = OmegaConf.load(student / "config.yaml").data.synthetic
+    if len(learned) != len(synthetic):
+        raise UserError(f"`{student}` must be new to learn from {teachers} teachers a direction, but has learned from others")
 
 
 def train(run_dir: Path, settings: Sequence[str]) -> Path:
@@ -66,7 +85,7 @@ def translate(teacher: Path, data: DataConfig, folder: Path) -> None:
 
     Pairs that are in the training set already are left out.
     """
-    translator = Translator.from_pretrained(teacher / "model")
+    translator = Translator.from_pretrained(teacher / "model", str(OmegaConf.load(teacher / "config.yaml").device))
     real = load_pairs(data, data.train)
     sources, targets = real.sources(), real.targets()
     is_forward = teacher.name.startswith("forward")

@@ -78,6 +78,8 @@ def test_default_split_has_the_name_that_data_gives_it(
     record = json.loads(captured.out)
     assert record["sentences"] == 8
     assert record["word_f1"]["counted_in"] == "references"
+    assert evaluate(tiny_model, "data=multi30k_en_fr", f"data.path={tmp_path}", "split=test[:3]", "search=greedy") == 0
+    assert json.loads(capfd.readouterr().out)["sentences"] == 3
     assert "words are counted in the references, for want of a training text: `data.train` must be" in captured.err
 
 

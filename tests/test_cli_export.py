@@ -109,7 +109,7 @@ def test_a_damaged_file_is_named(exported: Path, capsys: pytest.CaptureFixture[s
     (exported / "onnx" / "step.int8.onnx").write_bytes(b"onnx")
     capsys.readouterr()
     assert main(["translate", str(exported), "quantised=true"]) == 1
-    expected = f"nmt: `{exported / 'onnx' / 'step.int8.onnx'}` is damaged or no ONNX file: export the model again\n"
+    expected = f"nmt: `{exported / 'onnx' / 'step.int8.onnx'}` is missing, damaged or no ONNX file: export the model again\n"
     assert capsys.readouterr().err == expected
 
 

@@ -32,7 +32,7 @@ def test_the_student_learns_from_what_its_teachers_make(repository: Path, tmp_pa
         for teacher in ("forward1", "backward1")
         for english, french in zip(lines[teacher, "en"], lines[teacher, "fr"], strict=True)
     )
-    assert f"{made} of them synthetic" in told
+    assert f" pairs of 120 real and {made} synthetic ones (" in told
     steps = {
         name: json.loads((tmp_path / "all" / name / "model" / "evaluation.json").read_text())["steps"]
         for name in ("forward1", "backward1", "student")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from nmt.data.sequences import Sequences
 from nmt.errors import UserError
@@ -80,9 +81,11 @@ def test_the_file_comes_back_and_a_foreign_one_is_named(tmp_path: Path) -> None:
     for sizes in ((WORDS + 3, WORDS + 4), (WORDS + 4, 50)):
         with pytest.raises(UserError, match=f"must be of the model's {sizes[0]} and {sizes[1]} pieces, but is of others"):
             Shortlist.load(file, *sizes)
-    file.write_bytes(b"no")
-    with pytest.raises(UserError, match="is damaged or no shortlist"):
-        Shortlist.load(file, WORDS + 4, WORDS + 4)
+    arrays = {"common": shortlist.common, "likeliest": shortlist.likeliest[:, :-1]}  # without what may be copied
+    for content in (save(arrays), b"no"):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match="is damaged or no shortlist"):
+            Shortlist.load(file, WORDS + 4, WORDS + 4)
 
 
 def test_padding_brings_nothing_in() -> None:

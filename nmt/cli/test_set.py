@@ -32,7 +32,8 @@ def read_test_set(settings: EvaluateConfig, files: tuple[Path, Path] | None, tar
         data = settings.data
         assert data is not None
         names = {"train": data.train, "validation": data.validation, "test": data.test}
-        found = load_pairs(data, names.get(settings.split, settings.split), keep_blank=True)
+        name, *first = settings.split.partition("[")
+        found = load_pairs(data, "".join([names.get(name, name), *first]), keep_blank=True)
         sources, references = found.sources(), found.targets()
     first = references[:1]
     count(first, first, tokenize=settings.tokenize, target_language=target_language, lowercase=settings.lowercase)

@@ -70,8 +70,12 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
 
 def _sliced(split: str) -> tuple[str, int | None]:
     """The name and the limit of `name[:limit]`."""
-    matched = re.fullmatch(r"(.+)\[:([1-9]\d*)\]", split)
-    return (matched[1], int(matched[2])) if matched else (split, None)
+    if "[" not in split:
+        return split, None
+    matched = re.fullmatch(r"([^\[]+)\[:([1-9]\d*)\]", split)
+    if matched is None:
+        raise UserError(f"a part of a split must be its first pairs, as in `train[:5000]`, but is `{split}` instead")
+    return matched[1], int(matched[2])
 
 
 def _batches(found: Split, keep_blank: bool, limit: int | None, facts: Facts) -> Iterator[pa.RecordBatch]:

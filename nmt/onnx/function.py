@@ -27,13 +27,13 @@ class Function:
             options.add_session_config_entry("session.x64quantprecision", "1")
         # Slower than the two operators that it joins.
         unwanted = ["SkipLayerNormFusion"]
-        content = read_bytes(file)
         try:
+            content = read_bytes(file)
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"], disabled_optimizers=unwanted
             )
         except Exception as error:  # ONNX Runtime's own have no common base
-            raise UserError(f"`{file}` is damaged or no ONNX file: export the model again") from error
+            raise UserError(f"`{file}` is missing, damaged or no ONNX file: export the model again") from error
         self.inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self.outputs = [value.name for value in self._session.get_outputs()]
 

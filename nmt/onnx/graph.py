@@ -45,6 +45,7 @@ class Graph:
 
     def output(self, name: str, value: str, kind: type[np.generic], shape: Sequence[int | str]) -> None:
         """A result of the function: a value that an operator has made, and that is no other result."""
+        assert value not in self._renamed, f"{value} is the result {self._renamed[value]} already"
         self._renamed[value] = name
         self._outputs.append(helper.make_tensor_value_info(name, _TYPES[np.dtype(kind)], shape))
 

@@ -159,6 +159,8 @@ def _check_fingerprints(begun: Fingerprints, found: Fingerprints) -> None:
         if getattr(found, name) != fingerprint:
             tokenizer = name.endswith("tokenizer")
             what = f"the {name.replace('_', ' ')} in `run_dir`" if tokenizer else f"the {name} split of `data.path`"
+            if name == "train":
+                what += ", with `data.synthetic`,"
             raise UserError(
                 f"{what} must be what the run was begun with ({fingerprint}), but is another one ({getattr(found, name)}) instead"
             )

@@ -53,9 +53,10 @@ def _read(job: Job, tokenizer: Path, reporter: Reporter) -> Corpus:
     tokenizers = TokenizerPair.load(tokenizer) if job.resume else cached_tokenizers(real, job.tokenizer)
     encoded = EncodedPairs.from_pairs(train, tokenizers, job.data.max_length)
     encoded_validation = EncodedPairs.from_pairs(validation, tokenizers, job.data.max_length)
-    made = f", {len(train) - len(real):,} of them synthetic" if len(train) > len(real) else ""
+    made = len(train) - len(real)
+    origin = f" of {len(real):,} real and {made:,} synthetic ones" if made else ""
     reporter.line(
-        f"train: {len(encoded):,} pairs{made} ({train.dropped_blank} with a blank side and {encoded.dropped_long}"
+        f"train: {len(encoded):,} pairs{origin} ({train.dropped_blank} with a blank side and {encoded.dropped_long}"
         f" over {job.data.max_length} pieces left out); validation: {len(validation):,} pairs"
         f" ({validation.dropped_blank} with a blank side left out, {encoded_validation.dropped_long} over"
         f" {job.data.max_length} pieces not in the loss)"

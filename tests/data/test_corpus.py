@@ -541,3 +541,6 @@ def test_the_first_pairs_of_a_split(write: Callable[[Path, str], object], tmp_pa
     write(tmp_path, "val")
     with pytest.raises(UserError, match="`data.train` must be a split"):
         load_pairs(config(tmp_path, train="other[:2]"), "other[:2]")
+    for wrong in ("train[:0]", "train[2:]", "train[:2]|val", "train[:2][:1]"):
+        with pytest.raises(UserError, match="a part of a split must be its first pairs"):
+            load_pairs(config(tmp_path), wrong)
