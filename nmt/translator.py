@@ -11,7 +11,7 @@ import numpy as np
 from nmt.backends import Backend, TranslationModel, model_of, together
 from nmt.data.sequences import pad
 from nmt.errors import UserError
-from nmt.model_directory import SHORTEST_LIMIT, load_ensemble
+from nmt.model_directory import SHORTEST_LIMIT, LoadedModel, load_ensemble
 from nmt.search.base import SearchStrategy
 from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
@@ -81,9 +81,13 @@ class Translator:
         ensemble with the search settings of the first.
         """
         loaded = load_ensemble([path] if isinstance(path, str | os.PathLike) else path)
-        model = together([model_of(one, device, backend) for one in loaded])
+        return cls.of(loaded, [model_of(one, device, backend) for one in loaded], loaded[0].search)
+
+    @classmethod
+    def of(cls, loaded: Sequence[LoadedModel], models: Sequence[TranslationModel], search: SearchStrategy) -> "Translator":
+        """The translator of model directories, whose ``models`` are ready to be stepped: of several, of their ensemble."""
         limit = min(one.max_source_length for one in loaded)
-        return cls(model, loaded[0].tokenizers, loaded[0].search, limit)
+        return cls(together(models), loaded[0].tokenizers, search, limit)
 
     def translate(
         self,

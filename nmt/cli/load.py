@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from nmt.backends import model_of, together
+from nmt.backends import model_of
 from nmt.cli.compose import compose, search_overrides
 from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError
@@ -36,6 +36,7 @@ def translator_of(model: LoadedModel, settings: TranslateConfig, *others: Loaded
     """The translator that the settings ask for, on their device; with ``others`` their ensemble. Raises ``UserError`` if there
     is no such device.
     """
+    loaded = (model, *others)
     models = [
         model_of(
             one,
@@ -45,7 +46,6 @@ def translator_of(model: LoadedModel, settings: TranslateConfig, *others: Loaded
             shortlist=settings.shortlist,
             num_threads=settings.num_threads,
         )
-        for one in (model, *others)
+        for one in loaded
     ]
-    limit = min(one.max_source_length for one in (model, *others))
-    return Translator(together(models), model.tokenizers, settings.search, limit)
+    return Translator.of(loaded, models, settings.search)
