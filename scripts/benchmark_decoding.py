@@ -15,8 +15,6 @@ multi30k, and MODEL; in PyTorch, and exported, in fp32, with 8-bit products, and
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -26,31 +24,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.peers import PEERS
-from benchmarks.process import REPOSITORY, ask
+from benchmarks.command import install_peers, options, publish
+from benchmarks.process import ask
 from benchmarks.systems import FULL, QUICK, DecodingScale, System, our_systems, peer_systems
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder with train, val and test_2016_flickr in .en and .de")
+    parser = options(__doc__, "train, val and test_2016_flickr in .en and .de")
     parser.add_argument("--model", type=Path, help="a trained model directory, to be measured and scored too")
-    parser.add_argument("--output", type=Path, help="file for the JSON (default: stdout)")
-    parser.add_argument("--environments", type=Path, default=REPOSITORY / ".benchmarks", help="folder of the peers' environments")
-    parser.add_argument("--skip-peers", action="store_true", help="measure this project alone")
-    parser.add_argument("--quick", action="store_true", help="tiny networks and few sentences: to see that all runs")
-    arguments = parser.parse_args()
-    peers = {} if arguments.skip_peers else {name: peer.install(arguments.environments) for name, peer in PEERS.items()}
-    data, model = str(Path(arguments.data).resolve()), str(arguments.model.resolve()) if arguments.model else ""
+    chosen = parser.parse_args()
+    peers = install_peers(chosen)
+    data, model = str(Path(chosen.data).resolve()), str(chosen.model.resolve()) if chosen.model else ""
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(data, model, peers, QUICK if arguments.quick else FULL, Path(folder))
-    print(table(result["rows"]), file=sys.stderr)
-    text = json.dumps(result, indent=2)
-    if arguments.output:
-        arguments.output.write_text(f"{text}\n", encoding="utf-8")
-    else:
-        print(text)
+        result = measure(data, model, peers, QUICK if chosen.quick else FULL, Path(folder))
+    publish(result, table(result["rows"]), chosen.output)
 
 
 def measure(data: str, model: str, peers: Mapping[str, Path], scale: DecodingScale, folder: Path) -> dict[str, Any]:

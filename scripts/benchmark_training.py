@@ -9,7 +9,6 @@ reading of batches and optimiser in the timing, start-up not. It takes an hour a
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
@@ -22,30 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
+from benchmarks.command import install_peers, options, publish
 from benchmarks.ours import Run, train
 from benchmarks.peers import PEERS
-from benchmarks.process import REPOSITORY, ask
+from benchmarks.process import ask
 from benchmarks.rows import FULL, QUICK, Row, Scale, our_rows
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder with train.en, train.de, val.en, val.de")
-    parser.add_argument("--output", type=Path, help="file for the JSON (default: stdout)")
-    parser.add_argument("--environments", type=Path, default=REPOSITORY / ".benchmarks", help="folder of the peers' environments")
-    parser.add_argument("--skip-peers", action="store_true", help="measure this project alone")
-    parser.add_argument("--quick", action="store_true", help="tiny networks and a few updates: to see that all runs")
-    arguments = parser.parse_args()
-    peers = {} if arguments.skip_peers else {name: peer.install(arguments.environments) for name, peer in PEERS.items()}
+    chosen = options(__doc__, "train.en, train.de, val.en, val.de").parse_args()
+    peers = install_peers(chosen)
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(str(Path(arguments.data).resolve()), peers, QUICK if arguments.quick else FULL, Path(folder))
-    print(report.table(result), file=sys.stderr)
-    text = json.dumps(result, indent=2)
-    if arguments.output:
-        arguments.output.write_text(f"{text}\n", encoding="utf-8")
-    else:
-        print(text)
+        result = measure(str(Path(chosen.data).resolve()), peers, QUICK if chosen.quick else FULL, Path(folder))
+    publish(result, report.table(result), chosen.output)
 
 
 def measure(data: str, peers: Mapping[str, Path], scale: Scale, folder: Path) -> dict[str, Any]:
