@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 from benchmarks import report
+from benchmarks.command import publish
 from torch.profiler import ProfilerActivity, profile
 
 SETTINGS = {
@@ -63,14 +64,12 @@ def main() -> int:
         figures |= {"versions": report.versions({"cuda": torch.version.cuda or "none"}), "settings": settings}
         figures |= time_to_bleu(Path(folder) / "run", settings, arguments.bleu)
         figures |= profile_steps(Path(folder) / "profile", settings, arguments.steps)
-    for name, value in figures.items():
-        if not isinstance(value, dict | list):
-            print(f"{name:<32}{value if isinstance(value, str) else json.dumps(value)}", file=sys.stderr)
-    text = json.dumps(figures, indent=2)
-    if arguments.output:
-        arguments.output.write_text(f"{text}\n", encoding="utf-8")
-    else:
-        print(text)
+    lines = [
+        f"{name:<32}{value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in figures.items()
+        if not isinstance(value, dict | list)
+    ]
+    publish(figures, "\n".join(lines), arguments.output)
     return 0
 
 
