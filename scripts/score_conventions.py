@@ -1,0 +1,117 @@
+"""Score models on a test set in several conventions, with the mean and the deviation of seeds, as the results table has them.
+
+    python scripts/score_conventions.py MODEL [MODEL …] --source test.en --reference test.de [--convention NAME …] [--together]
+
+Conventions, all of them sacreBLEU's BLEU, chrF2 and TER; the first three unless others are named:
+
+    cased        13a, on text as it is: the project's own
+    lowercased   13a, without case
+    published    none, on text that Moses has normalised, tokenised and lowercased, both sides: that of most papers on multi30k
+                 (sacremoses makes of its raw text what its authors publish, but for one line in a thousand)
+    tokenised    none, as it is: for models of text that Moses, say, has treated already
+    char, ja-mecab   by characters and by words of Japanese, as it is
+
+Each MODEL searches by its own search.json. With --together there is a row for all as one, by the mean of their probabilities. A
+table goes to stderr, and a JSON object a row to stdout. Needs sacremoses for `published`, and for `ja-mecab` nmt[ja].
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from nmt.data.parallel import read_lines
+from nmt.errors import UserError
+from nmt.evaluation.scores import Scores, score
+from nmt.model_directory import load_ensemble
+from nmt.translator import Translator
+
+CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
+    "cased": {"tokenize": "13a"},
+    "lowercased": {"tokenize": "13a", "lowercase": True},
+    "published": {"tokenize": "none"},
+    "tokenised": {"tokenize": "none"},
+    "char": {"tokenize": "char"},
+    "ja-mecab": {"tokenize": "ja-mecab"},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of a model, or of several as one: how they score, by convention, and the seconds that translating took."""
+
+    name: str
+    seconds: float
+    scores: Mapping[str, Scores]
+
+    def to_json(self) -> dict[str, object]:
+        scores = {convention: scores.to_json() for convention, scores in self.scores.items()}
+        return {"model": self.name, "seconds": round(self.seconds, 1), **scores}
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", metavar="MODEL", nargs="+", help="a model directory")
+    parser.add_argument("--source", metavar="FILE", required=True, help="what to translate, a sentence a line")
+    parser.add_argument("--reference", metavar="FILE", required=True, help="its translation, line by line")
+    parser.add_argument("--convention", action="append", choices=CONVENTIONS, help="a way to score; may come several times")
+    parser.add_argument("--together", action="store_true", help="a row for all models as one")
+    chosen = parser.parse_args()
+    conventions = chosen.convention or list(CONVENTIONS)[:3]
+    try:
+        sources, references = list(read_lines(chosen.source)), list(read_lines(chosen.reference))
+        rows = []
+        for models in [*([model] for model in chosen.models), *([chosen.models] if chosen.together else [])]:
+            rows.append(row(models, sources, references, conventions))
+            print(json.dumps(rows[-1].to_json(), ensure_ascii=False), flush=True)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    print(*table(rows, conventions, singles=len(chosen.models)), sep="\n", file=sys.stderr)
+
+
+def row(models: Sequence[str], sources: list[str], references: list[str], conventions: Sequence[str]) -> Row:
+    """Translate with the ``models`` as one, and score."""
+    language = load_ensemble(models)[0].languages[1]
+    translator = Translator.from_pretrained(models, backend="torch")
+    start = time.monotonic()
+    translations = [str(translation) for translation in translator.translate(sources)]
+    seconds = time.monotonic() - start
+    scores = {}
+    for name in conventions:
+        treat = as_published(language) if name == "published" else str
+        scores[name] = score(*([treat(line) for line in side] for side in (translations, references)), **CONVENTIONS[name])
+    return Row(" + ".join(models), seconds, scores)
+
+
+def as_published(language: str) -> Callable[[str], str]:
+    """What Moses makes of a line of the language: punctuation normalised, tokenised, with its escapes, and in lower case."""
+    from sacremoses import MosesPunctNormalizer, MosesTokenizer
+
+    normalise, tokenise = MosesPunctNormalizer(language).normalize, MosesTokenizer(language).tokenize
+    return lambda line: tokenise(normalise(line), return_str=True).lower()
+
+
+def table(rows: Sequence[Row], conventions: Sequence[str], singles: int) -> Iterator[str]:
+    """Lines for people: BLEU by convention, chrF2 and TER by the first; after the ``singles`` their mean."""
+    yield "  ".join([*(f"{name:>12}" for name in (*conventions, "chrF2", "TER")), "model"])
+    figures = []
+    for row in rows:
+        first = row.scores[conventions[0]]
+        figures.append([*(row.scores[name].bleu.score for name in conventions), first.chrf.score, first.ter.score])
+        yield "  ".join([*(f"{figure:12.2f}" for figure in figures[-1]), row.name])
+        if len(figures) == singles > 1:
+            columns = zip(*figures, strict=True)
+            yield "  ".join([*(f"{mean(column):6.2f} ±{stdev(column):4.2f}" for column in columns), f"mean of {singles}"])
+    for name in conventions:
+        yield f"{name}: {rows[0].scores[name].bleu.signature}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""`scripts/score_conventions.py`: its conventions, the mean of seeds, all models as one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import score_conventions
+from sacrebleu import corpus_bleu
+
+
+def test_rows_of_models_their_mean_and_all_as_one(repository: Path, tiny_model: Path, tiny_corpus: Path) -> None:
+    files = [str(tiny_corpus / f"test.{language}") for language in ("en", "fr")]
+    command = [sys.executable, str(repository / "scripts" / "score_conventions.py"), str(tiny_model), str(tiny_model)]
+    command += ["--source", files[0], "--reference", files[1], "--together"]
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["model"] for row in rows] == [str(tiny_model), str(tiny_model), f"{tiny_model} + {tiny_model}"]
+    assert rows[0]["cased"] == rows[1]["cased"] == rows[2]["cased"]
+    assert [rows[0][name]["bleu"]["signature"].split("|")[3:6:2] for name in ("cased", "lowercased", "published")] == [
+        ["case:mixed", "tok:13a"],
+        ["case:lc", "tok:13a"],
+        ["case:mixed", "tok:none"],
+    ]
+    (mean,) = (line for line in result.stderr.splitlines() if line.endswith("mean of 2"))
+    assert mean.count("±0.00") == 5
+
+
+def test_the_mean_and_its_deviation_are_those_of_the_seeds() -> None:
+    references = ["the cat sat on the mat .", "a dog runs in the park ."]
+    rows = []
+    for seed, last in enumerate(("park .", "dark .", "park !")):
+        scores = score_conventions.score([references[0], f"a dog runs in the {last}"], references, tokenize="none")
+        rows.append(score_conventions.Row(str(seed), 1.0, {"tokenised": scores}))
+    lines = list(score_conventions.table(rows, ["tokenised"], singles=3))
+    bleu = [row.scores["tokenised"].bleu.score for row in rows]
+    average = sum(bleu) / 3
+    deviation = (sum((score - average) ** 2 for score in bleu) / 2) ** 0.5
+    assert f"{average:6.2f} ±{deviation:4.2f}" in lines[4]
+    assert deviation > 1
+
+
+def test_published_is_the_form_in_which_the_authors_give_their_text(shared_data: Path) -> None:
+    for language in ("en", "de", "fr"):
+        raw, published = (
+            (shared_data / folder / f"val.{language}").read_text("utf-8").splitlines() for folder in ("multi30k", "multi30k-tok")
+        )
+        treat = score_conventions.as_published(language)
+        assert sum(treat(ours) == theirs for ours, theirs in zip(raw, published, strict=True)) >= len(raw) - 1
+
+
+def test_published_bleu_counts_the_tokens_of_moses() -> None:
+    treat = score_conventions.as_published("fr")
+    assert treat("L’homme, lui, rit.") == "l&apos; homme , lui , rit ."
+    hypotheses, references = ["L'homme rit ."], ["l’Homme rit."]
+    assert corpus_bleu([treat(hypotheses[0])], [[treat(references[0])]], tokenize="none", force=True).score == pytest.approx(100)
+
+
+def test_mistakes_are_told_in_one_sentence(repository: Path, tiny_model: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.fr"
+    short.write_text("une ligne\n", encoding="utf-8")
+    command = [sys.executable, str(repository / "scripts" / "score_conventions.py"), str(tiny_model)]
+    command += ["--source", str(tiny_corpus / "test.en"), "--reference", str(short)]
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), result.stderr
