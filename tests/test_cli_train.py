@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -216,6 +216,32 @@ def test_experiment_cells_is_a_sweep_over_models(experiment: str, jobs: list[Job
     jobs.clear()
     assert train(f"experiment={experiment}", f"model={experiment}/lstm", *where) == 0
     assert [(job.run_dir, job.model.cell) for job in jobs] == [("r", Cell.lstm)]
+
+
+def test_experiment_low_resource_is_a_ladder_that_ends_where_a_run_alone_begins(jobs: list[Job]) -> None:
+    where = ["data=multi30k_en_de", "data.path=p", "run_dir=r", "experiment=low_resource"]
+    assert train("-m", *where) == 0
+    rungs = ["1_plain", "2_regularised", "3_small_vocabulary", "4_small_batches", "5_word_dropout"]
+    rungs += ["6_subword_sampling", "7_deep", "8_averaged"]
+    assert [os.path.basename(job.run_dir) for job in jobs] == [f"recipe=low_resource_{rung}" for rung in rungs]
+    assert {job.data.train for job in jobs} == {"train[:5000]"}
+    # Each technique stays on the rungs above its own, and all see as many tokens.
+    techniques: list[Callable[[Job], bool]] = [
+        lambda job: job.model.layer_norm and job.model.tie_embeddings and job.model.dropout * job.training.label_smoothing > 0,
+        lambda job: job.tokenizer.vocab_size == 1000,
+        lambda job: job.training.batch_tokens == 1000,
+        lambda job: job.model.word_dropout > 0,
+        lambda job: job.training.subword_alpha != 0,
+        lambda job: (job.model.encoder_layers, job.model.decoder_layers) == (2, 2),
+        lambda job: job.training.average > 0,
+    ]
+    for height, job in enumerate(jobs):
+        assert [technique(job) for technique in techniques] == [True] * height + [False] * (len(techniques) - height)
+    assert len({job.training.max_steps * job.training.batch_tokens for job in jobs}) == 1
+    highest = jobs.pop()
+    jobs.clear()
+    assert train(*where) == 0
+    assert (jobs[0].model, jobs[0].training, jobs[0].schedule) == (highest.model, highest.training, highest.schedule)
 
 
 def test_sweep_over_paths_without_run_dir(jobs: list[Job]) -> None:
