@@ -15,12 +15,13 @@ from nmt.models.recurrent import RecurrentLayer
 class Encoded:
     """What an encoder gives.
 
-    states [batch, src_len, memory_size]; mask [batch, src_len], True at real tokens; summary [batch, memory_size], of the
-    whole sentence; final [batch, layers, state_size], each recurrent layer's state where it has read the whole sentence,
-    with 0 layers unless it was asked for.
+    states [batch, src_len, memory_size]; words [batch, src_len, embedding_size], the embeddings that it read; mask
+    [batch, src_len], True at real tokens; summary [batch, memory_size], of the whole sentence; final [batch, layers, state_size],
+    each recurrent layer's state where it has read the whole sentence, with 0 layers unless it was asked for.
     """
 
     states: Tensor
+    words: Tensor
     mask: Tensor
     summary: Tensor
     final: Tensor

@@ -73,8 +73,9 @@ class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
     ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``readout_size`` is that
-    of what the output projection reads, None for ``embedding_size``, as tied embeddings need it. ``dropout`` sits between layers,
-    on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
+    of what the output projection reads, None for ``embedding_size``, as tied embeddings need it. With ``lexical_values``
+    attention answers not with the encoder's states alone, but also with the source's embeddings. ``dropout`` sits between
+    layers, on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
     ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
     """
 
@@ -92,6 +93,7 @@ class ModelConfig:
     encoder_layers: int = 2
     decoder_layers: int = 2
     feedforward_size: int = 512
+    lexical_values: bool = False
     residual: bool = True
     layer_norm: bool = True
     dropout: float = 0.3
@@ -114,6 +116,8 @@ class ModelConfig:
                 "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
                 "but is true instead"
             )
+        if self.lexical_values and (self.architecture is Architecture.transformer or self.attention is AttentionKind.none):
+            raise UserError("`model.lexical_values` must be false for a Transformer and without attention, but is true instead")
         bound = self.tie_embeddings or self.architecture is Architecture.transformer
         if bound and self.feature_size != self.embedding_size:
             raise UserError(

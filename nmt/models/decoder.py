@@ -42,8 +42,9 @@ class RecurrentDecoder(Decoder):
     """Recurrent layers and a readout, t = tanh(W [state; context; embedding]) (deep output, Bahdanau et al. 2015, A.2.2).
 
     Dropout sits before each layer but the first, on the context and on the readout. With ``residual`` connections from the
-    second layer on, and with ``layer_norm`` after each. ``sizes`` are the input sizes of the layers, ``feed_size`` that of
-    what the state feeds back.
+    second layer on, and with ``layer_norm`` after each. With ``lexical``, a projection L, attention answers with
+    Σ_s a_s (v_s + L e_s), the e_s being the source's embeddings: what a word means by itself need not pass through the encoder
+    (Gehring et al. 2017, https://arxiv.org/abs/1705.03122, equation 2). ``feed_size`` is that of what the state feeds back.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RecurrentDecoder(Decoder):
         *,
         residual: bool,
         layer_norm: bool,
+        lexical: nn.Linear | None = None,
         feed_size: int = 0,
     ) -> None:
         super().__init__()
@@ -68,11 +70,14 @@ class RecurrentDecoder(Decoder):
         self.readout = readout
         self.dropout = dropout
         self.residual = residual
+        self.lexical = lexical
         self.feed_size = feed_size
 
     def prepare(self, encoded: Encoded) -> Memory:
         """Keys and values of the attention, and the state to start from."""
         keys, values = self.attention.prepare(encoded.states)
+        if self.lexical is not None:
+            values = values + self.lexical(encoded.words)
         return Memory(keys, values, encoded.mask, encoded.summary, self.bridge(encoded).float())
 
     def start(self, memory: Memory, width: int) -> DecoderState:

@@ -81,13 +81,13 @@ class RecurrentEncoder(Encoder):
         """
         lengths = mask.sum(dim=1)
         final = []
-        states = self.embedding(source)
+        states = words = self.embedding(source)
         for i, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
             below = states if i == 0 else self.dropout(states)
             above, last = layer(below, lengths, self.with_final)
             states = norm(states + self.dropout(above) if self.residual and i > 0 else above)
             final.append(last)
-        return Encoded(self.dropout(states), mask, self._summary(states, lengths), self._joined(final, states))
+        return Encoded(self.dropout(states), words, mask, self._summary(states, lengths), self._joined(final, states))
 
     def recurrent_layers(self) -> list[dict[str, RecurrentLayer]]:
         return [layer.by_direction() for layer in self.layers]  # type: ignore[operator]

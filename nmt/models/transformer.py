@@ -87,12 +87,12 @@ class TransformerEncoder(Encoder):
         self.norm = nn.LayerNorm(size)
 
     def forward(self, source: Tensor, mask: Tensor) -> Encoded:
-        states = self.positions(source, first=0)
+        states = words = self.positions(source, first=0)
         for layer in self.layers:
             states = layer(states, src_key_padding_mask=~mask)
         states = self.norm(states)
         summary = (states * mask.unsqueeze(-1)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        return Encoded(states, mask, summary, states.new_zeros(len(states), 0, 0))
+        return Encoded(states, words, mask, summary, states.new_zeros(len(states), 0, 0))
 
     def recurrent_layers(self) -> list[dict[str, RecurrentLayer]]:
         return []

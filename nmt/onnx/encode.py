@@ -35,7 +35,10 @@ def encode_graph(model: Seq2Seq, quantised: bool) -> Graph:
     states, finals = _layers(graph, encoder, graph("Transpose", source, perm=[1, 0]), lengths)
     states = graph("Transpose", states, perm=[1, 0, 2])
     summary = _summary(graph, encoder, states, lengths)
-    for name, (value, shape) in _memory(graph, decoder.attention, states, summary).items():
+    words = ""
+    if decoder.lexical is not None:
+        words = of_word(graph, encoder.embedding.matrix.weight, source, decoder.lexical.weight, None)
+    for name, (value, shape) in _memory(graph, decoder.attention, states, words, summary).items():
         graph.output(name, value, np.float32, shape)
     initial = _initial(graph, decoder, summary, finals)
     graph.output("initial", initial, np.float32, ["batch", "layers", "state_size"])
@@ -79,9 +82,13 @@ def _halves(graph: Graph, states: str, directions: int) -> list[str]:
     return graph.several("Split", 2, states, axis=-1) if directions == 2 else [states]
 
 
-def _memory(graph: Graph, attention: Attention, states: str, summary: str) -> dict[str, tuple[str, list[int | str]]]:
+def _memory(
+    graph: Graph, attention: Attention, states: str, words: str, summary: str
+) -> dict[str, tuple[str, list[int | str]]]:
     """What ``attend`` multiplies with, and the shapes: keys [batch, heads, head_size, src_len], with ``AdditiveAttention``
     [batch, 1, src_len, hidden], values [batch, heads, src_len, value_size]; without keys values [batch, value_size].
+
+    ``words`` is what the source's words add to the values, if anything.
     """
     heads, as_keys, as_values = 1, [0, 2, 3, 1], [0, 2, 1, 3]
     match attention:
@@ -101,6 +108,8 @@ def _memory(graph: Graph, attention: Attention, states: str, summary: str) -> di
             heads = attention.heads
         case _:
             raise AssertionError(f"an attention without ONNX operators: {type(attention).__name__}")
+    if words:
+        values = graph("Add", values, words)
 
     def by_head(projected: str, order: list[int]) -> str:
         # [batch, src_len, heads × size] → [batch, src_len, heads, size], and in the order

@@ -42,6 +42,11 @@ SYSTEMS = {
         f"wide readout, {wiring}": variant(readout_size=12, tie_embeddings=False, wiring=wiring)
         for wiring in (Wiring.first_layer, Wiring.input_feeding)
     },
+    **{
+        f"{kind} attention, lexical values": variant(attention=kind, lexical_values=True)
+        for kind in AttentionKind
+        if kind is not AttentionKind.none
+    },
     "no norm": variant(layer_norm=False, residual=False),
     "transformer": variant(architecture=Architecture.transformer),
     "transformer, 1 layer": variant(architecture=Architecture.transformer, encoder_layers=1, decoder_layers=1),
@@ -148,6 +153,20 @@ def test_tokens_may_come_several_at_a_time(model: Seq2Seq) -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in AttentionKind if kind is not AttentionKind.none])
+def test_lexical_values_add_a_projection_of_each_words_embedding(kind: AttentionKind) -> None:
+    model = network(variant(attention=kind, lexical_values=True))
+    batch = collate(SOURCES, TARGETS)
+    with_words = model.encode(batch.source, batch.source_mask)
+    projection = model.decoder.lexical
+    model.decoder.lexical = None
+    without = model.encode(batch.source, batch.source_mask)
+    embedded = model.encoder.embedding.matrix.weight[batch.source]
+    torch.testing.assert_close(with_words.values, without.values + embedded @ projection.weight.T)
+    torch.testing.assert_close(with_words.keys, without.keys)
+    torch.testing.assert_close(with_words.initial, without.initial)
+
+
 def test_transformer_decoder_layer_is_pytorchs() -> None:
     torch.manual_seed(1)
     own = TransformerDecoderLayer(8, 2, 12, Dropout(0.0)).eval()
@@ -240,6 +259,13 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
                 "but is true instead",
             )
             for settings in ({"architecture": Architecture.transformer}, {"wiring": Wiring.input_feeding})
+        ),
+        *(
+            (
+                {"lexical_values": True, **settings},
+                "`model.lexical_values` must be false for a Transformer and without attention, but is true instead",
+            )
+            for settings in ({"architecture": Architecture.transformer}, {"attention": AttentionKind.none})
         ),
         (
             {"readout_size": 512},

@@ -28,6 +28,11 @@ STEPWISE = (Wiring.previous_state, Wiring.input_feeding)
 SYSTEMS: dict[str, dict[str, object]] = {
     **{f"{cell}, {kind}": {"cell": cell, "attention": kind} for cell in Cell for kind in AttentionKind},
     **{f"{cell}, {wiring}": {"cell": cell, "wiring": wiring} for cell in Cell for wiring in STEPWISE},
+    **{
+        f"{kind}, lexical values": {"attention": kind, "lexical_values": True}
+        for kind in AttentionKind
+        if kind is not AttentionKind.none
+    },
     "summary": {"wiring": Wiring.summary, "attention": AttentionKind.none},
     "state only": {
         "wiring": Wiring.state_only,
