@@ -74,9 +74,10 @@ class ModelConfig:
 
     ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``readout_size`` is that
     of what the output projection reads, None for ``embedding_size``, as tied embeddings need it. With ``lexical_values``
-    attention answers not with the encoder's states alone, but also with the source's embeddings. ``dropout`` sits between
-    layers, on what attention is given and gives, and on the readout. A Transformer is described by ``attention_heads``,
-    ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and ``tie_embeddings``.
+    attention, where there is one, answers not with the encoder's states alone, but also with the source's embeddings.
+    ``dropout`` sits between layers, on what attention is given and gives, and on the readout. A Transformer is described by
+    ``attention_heads``, ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and
+    ``tie_embeddings``.
     """
 
     architecture: Architecture = Architecture.recurrent
@@ -116,8 +117,6 @@ class ModelConfig:
                 "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
                 "but is true instead"
             )
-        if self.lexical_values and (self.architecture is Architecture.transformer or self.attention is AttentionKind.none):
-            raise UserError("`model.lexical_values` must be false for a Transformer and without attention, but is true instead")
         bound = self.tie_embeddings or self.architecture is Architecture.transformer
         if bound and self.feature_size != self.embedding_size:
             raise UserError(

@@ -138,7 +138,7 @@ def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropo
         dropout,
         residual=config.residual,
         layer_norm=config.layer_norm,
-        lexical=nn.Linear(word, context, bias=False) if config.lexical_values else None,
+        lexical=nn.Linear(word, context, bias=False) if config.lexical_values and config.has_attention else None,
         feed_size=feed,
     )
 

@@ -153,6 +153,11 @@ def test_tokens_may_come_several_at_a_time(model: Seq2Seq) -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("other", [{"attention": AttentionKind.none}, {"architecture": Architecture.transformer}])
+def test_without_recurrence_or_attention_there_are_no_lexical_values(other: dict[str, object]) -> None:
+    assert network(variant(lexical_values=True, **other)).state_dict().keys() == network(variant(**other)).state_dict().keys()
+
+
 @pytest.mark.parametrize("kind", [kind for kind in AttentionKind if kind is not AttentionKind.none])
 def test_lexical_values_add_a_projection_of_each_words_embedding(kind: AttentionKind) -> None:
     model = network(variant(attention=kind, lexical_values=True))
@@ -259,13 +264,6 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
                 "but is true instead",
             )
             for settings in ({"architecture": Architecture.transformer}, {"wiring": Wiring.input_feeding})
-        ),
-        *(
-            (
-                {"lexical_values": True, **settings},
-                "`model.lexical_values` must be false for a Transformer and without attention, but is true instead",
-            )
-            for settings in ({"architecture": Architecture.transformer}, {"attention": AttentionKind.none})
         ),
         (
             {"readout_size": 512},
