@@ -78,6 +78,19 @@ def test_multi30k_takes_a_folder(language: str) -> None:
     assert (settings.data.path, settings.data.source, settings.data.target) == ("/corpora/multi30k", "en", language)
 
 
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_tokenised_multi30k_is_trained_like_the_raw_one_and_scored_as_it_is(language: str) -> None:
+    raw, tokenised = (
+        to_settings(compose("train", TrainConfig, [f"experiment={name}_en_{language}", "data.path=p", "run_dir=r"]), TrainConfig)
+        for name in ("multi30k", "multi30k_tok")
+    )
+    assert tokenised.training.validation_tokenize == "none"
+    tokenised.training.validation_tokenize = None
+    assert tokenised == raw
+    with pytest.raises(UserError, match=r"`data\.path`"):
+        to_settings(compose("train", TrainConfig, [f"experiment=multi30k_tok_en_{language}", "run_dir=r"]), TrainConfig)
+
+
 def test_multi30k_en_de_knows_its_place_on_the_hub() -> None:
     settings = to_settings(compose("train", TrainConfig, ["experiment=multi30k_en_de", "run_dir=r"]), TrainConfig)
     assert settings.data.path == "bentrevett/multi30k"
