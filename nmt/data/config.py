@@ -19,9 +19,9 @@ class DataConfig:
 
     `path` is a folder or a hub id, `name` a configuration of a hub dataset; `source` and `target` are columns
     or ends of file names, `train`, `validation`, `test` are splits or beginnings of file names; `train[:5000]` is
-    the first 5,000 pairs of it. `form=auto` is found by looking. `max_length` is in pieces: longer pairs do not
-    train. `seed` is for the toy corpus. `synthetic` are more pairs to train on, one side of each a translation:
-    `runs/made/forward` stands for the files `forward.SOURCE` and `forward.TARGET` of that folder.
+    its first 5,000 pairs, `dev[1000:]` all but the first 1,000. `form=auto` is found by looking. `max_length` is in
+    pieces: longer pairs do not train. `seed` is for the toy corpus. `synthetic` are more pairs to train on, one side
+    of each a translation: `runs/made/forward` stands for the files `forward.SOURCE` and `forward.TARGET` of that folder.
     """
 
     path: str = ""

@@ -45,21 +45,21 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
     """The pairs of a split (or of files whose names begin so), kept in the data cache: quick the next time.
 
     `split` may give several names, as in `test_2016_flickr|test`, of which the first that is there is taken, and
-    ask for its first pairs, as in `train[:5000]`.
+    ask for a range of its pairs, as in `train[:5000]` or `dev[1000:2000]`.
     Pairs with a blank side (empty or only white space) are dropped and counted, unless `keep_blank`.
     Raises UserError for whatever is wrong with the path, the split, the languages, the files or their text.
     """
     whole = [_sliced(name)[0] for name in (config.train, config.validation, config.test)]
     config = replace(config, train=whole[0], validation=whole[1], test=whole[2])
-    split, limit = _sliced(split)
+    split, part = _sliced(split)
     try:
         found = find(config, split.split("|"))
     except OSError as error:
         raise UserError(f"{error.filename or config.path} cannot be read: {error.strerror}") from error
-    recipe = f"1 {keep_blank} {found.key}" + (f" {limit}" if limit else "")
+    recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}")
     key = "pairs-" + hashlib.sha256(recipe.encode()).hexdigest()[:32]
     facts: Facts = {}
-    dataset, facts = cached_table(key, _SCHEMA, _batches(found, keep_blank, limit, facts), facts)
+    dataset, facts = cached_table(key, _SCHEMA, _batches(found, keep_blank, part, facts), facts)
     if len(dataset) == 0:
         blank = f"{facts['dropped_blank']} with a blank side" if facts["dropped_blank"] else "none"
         raise UserError(
@@ -68,20 +68,22 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
     return Pairs(dataset, facts["dropped_blank"], facts["fingerprint"])
 
 
-def _sliced(split: str) -> tuple[str, int | None]:
-    """The name and the limit of `name[:limit]`."""
+def _sliced(split: str) -> tuple[str, slice]:
+    """The name and the range of `name[start:stop]`, either of which may be left out; all of `name`."""
     if "[" not in split:
-        return split, None
-    matched = re.fullmatch(r"([^\[]+)\[:([1-9]\d*)\]", split)
-    if matched is None:
-        raise UserError(f"a part of a split must be its first pairs, as in `train[:5000]`, but is `{split}` instead")
-    return matched[1], int(matched[2])
+        return split, slice(None)
+    matched = re.fullmatch(r"([^\[]+)\[(\d*):(\d*)\]", split)
+    if matched is not None:
+        start, stop = (int(number) if number else None for number in matched.groups()[1:])
+        if stop is None or stop > (start or 0):
+            return matched[1], slice(start, stop)
+    raise UserError(f"a part of a split must be a range of its pairs, as in `train[:5000]`, but is `{split}` instead")
 
 
-def _batches(found: Split, keep_blank: bool, limit: int | None, facts: Facts) -> Iterator[pa.RecordBatch]:
-    """The rows, at most `limit`, in Arrow; when they end, `facts` has the number dropped and the hash of those kept."""
+def _batches(found: Split, keep_blank: bool, part: slice, facts: Facts) -> Iterator[pa.RecordBatch]:
+    """The rows of the `part` in Arrow; when they end, `facts` has the number dropped and the hash of those kept."""
     content, dropped = hashlib.sha256(), 0
-    rows = islice(found.read(), limit)
+    rows = islice(found.read(), part.start, part.stop)
     while block := list(islice(rows, _BATCH)):
         kept = [row for row in block if keep_blank or (row[0].strip() and row[1].strip())]
         dropped += len(block) - len(kept)

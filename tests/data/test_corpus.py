@@ -533,7 +533,7 @@ def test_first_name_that_is_there_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [write_parallel, write_tsv, write_jsonl])
-def test_the_first_pairs_of_a_split(write: Callable[[Path, str], object], tmp_path: Path) -> None:
+def test_a_range_of_the_pairs_of_a_split(write: Callable[[Path, str], object], tmp_path: Path) -> None:
     write(tmp_path, "train")
     sliced = config(tmp_path, train="train[:2]")
     assert rows(load_pairs(sliced, sliced.train)) == rows(load_pairs(sliced, "train"))[:2] == ROWS[:2]
@@ -541,6 +541,8 @@ def test_the_first_pairs_of_a_split(write: Callable[[Path, str], object], tmp_pa
     write(tmp_path, "val")
     with pytest.raises(UserError, match="`data.train` must be a split"):
         load_pairs(config(tmp_path, train="other[:2]"), "other[:2]")
-    for wrong in ("train[:0]", "train[2:]", "train[:2]|val", "train[:2][:1]"):
-        with pytest.raises(UserError, match="a part of a split must be its first pairs"):
+    assert rows(load_pairs(sliced, "train[1:]")) == ROWS[1:]
+    assert rows(load_pairs(sliced, "train[1:2]")) == ROWS[1:2]
+    for wrong in ("train[:0]", "train[2:2]", "train[-2:]", "train[2]", "train[:2]|val", "train[:2][:1]"):
+        with pytest.raises(UserError, match="a part of a split must be a range of its pairs"):
             load_pairs(config(tmp_path), wrong)
