@@ -23,10 +23,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from nmt.data.parallel import read_lines
+from nmt.backends import model_of
+from nmt.data.parallel import read_parallel
 from nmt.errors import UserError
 from nmt.evaluation.scores import Scores, score
 from nmt.model_directory import load_ensemble
@@ -66,7 +68,8 @@ def main() -> None:
     chosen = parser.parse_args()
     conventions = chosen.convention or list(CONVENTIONS)[:3]
     try:
-        sources, references = list(read_lines(chosen.source)), list(read_lines(chosen.reference))
+        pairs = list(read_parallel(Path(chosen.source), Path(chosen.reference)))
+        sources, references = [source for source, _ in pairs], [reference for _, reference in pairs]
         rows = []
         for models in [*([model] for model in chosen.models), *([chosen.models] if chosen.together else [])]:
             rows.append(row(models, sources, references, conventions))
@@ -78,14 +81,14 @@ def main() -> None:
 
 def row(models: Sequence[str], sources: list[str], references: list[str], conventions: Sequence[str]) -> Row:
     """Translate with the ``models`` as one, and score."""
-    language = load_ensemble(models)[0].languages[1]
-    translator = Translator.from_pretrained(models, backend="torch")
+    loaded = load_ensemble(models)
+    treatments = {name: as_published(loaded[0].languages[1]) if name == "published" else str for name in conventions}
+    translator = Translator.of(loaded, [model_of(one, backend="torch") for one in loaded], loaded[0].search)
     start = time.monotonic()
     translations = [str(translation) for translation in translator.translate(sources)]
     seconds = time.monotonic() - start
     scores = {}
-    for name in conventions:
-        treat = as_published(language) if name == "published" else str
+    for name, treat in treatments.items():
         scores[name] = score(*([treat(line) for line in side] for side in (translations, references)), **CONVENTIONS[name])
     return Row(" + ".join(models), seconds, scores)
 
