@@ -232,7 +232,7 @@ def test_experiment_low_resource_is_a_ladder_that_ends_where_a_run_alone_begins(
         lambda job: job.training.batch_tokens == 1000,
         lambda job: job.model.word_dropout > 0,
         lambda job: job.training.subword_alpha != 0,
-        lambda job: (job.model.encoder_layers, job.model.decoder_layers) == (2, 2),
+        lambda job: (job.model.encoder_layers, job.model.decoder_layers, job.model.lexical_values) == (2, 2, True),
         lambda job: job.training.average > 0,
     ]
     for height, job in enumerate(jobs):
