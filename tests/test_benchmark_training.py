@@ -68,10 +68,10 @@ def test_all_systems_get_the_same_pieces(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attention", "wiring", "tied"),
-    [(*kind, tied) for kind, tied in product(FULL.wirings, (True, False))],
+    ("attention", "wiring", "tied", "lexical"),
+    [(*kind, tied, lexical) for kind, tied, lexical in product(FULL.wirings, (True, False), (True, False))],
 )
-def test_the_floor_has_the_products_that_pytorch_counts(attention: str, wiring: str, tied: bool) -> None:
+def test_the_floor_has_the_products_that_pytorch_counts(attention: str, wiring: str, tied: bool, lexical: bool) -> None:
     config = ModelConfig(
         attention=AttentionKind(attention),
         wiring=Wiring(wiring),
@@ -81,6 +81,7 @@ def test_the_floor_has_the_products_that_pytorch_counts(attention: str, wiring: 
         encoder_layers=1,
         decoder_layers=1,
         tie_embeddings=tied,
+        lexical_values=lexical,
     )
     model = build(config, 300, 300, joint=True)
     sentences, source_length, target_length = 6, 22, 21

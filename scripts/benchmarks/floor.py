@@ -24,6 +24,7 @@ PARTS = {
     "decoder.attention.key.": ("attention keys", "source_tokens"),
     "decoder.attention.query.": ("attention", "target_tokens"),
     "decoder.attention.energy.": ("attention", "attended"),
+    "decoder.lexical.": ("attention values", "source_tokens"),
     "decoder.bridge.": ("bridge", "sentences"),
     "decoder.layers.": ("decoder", "target_tokens"),
     "decoder.readout.": ("readout", "target_tokens"),
