@@ -47,7 +47,7 @@ class TokenizerConfig:
     """
 
     kind: TokenizerKind = TokenizerKind.unigram
-    vocab_size: int = 4000
+    vocab_size: int = 8000
     joint: bool = True
     character_coverage: float = 1.0
     byte_fallback: bool = True

@@ -66,7 +66,7 @@ def test_a_file_that_is_no_settings_is_named(tmp_path: Path) -> None:
         ("model.residual=false", "model.residual", "true", "false"),
         ("tokenizer.vocab_size=400", "tokenizer.vocab_size", "320", "400"),
         ("training.batch_tokens=300", "training.batch_tokens", "200", "300"),
-        ("training.subword_alpha=0.2", "training.subword_alpha", "null", "0.2"),
+        ("training.subword_alpha=0.2", "training.subword_alpha", "0.0", "0.2"),
         ("schedule=constant", "schedule", "`cosine`", "`constant`"),
         ("data.target=de", "data.target", "`fr`", "`de`"),
         ("seed=2", "seed", "1", "2"),

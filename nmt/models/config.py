@@ -97,8 +97,8 @@ class ModelConfig:
     lexical_values: bool = False
     residual: bool = True
     layer_norm: bool = True
-    dropout: float = 0.3
-    embedding_dropout: float = 0.3
+    dropout: float = 0.2
+    embedding_dropout: float = 0.2
     word_dropout: float = 0.1
     variational_dropout: bool = False
     tie_embeddings: bool = True

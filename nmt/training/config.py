@@ -20,12 +20,12 @@ class TrainingConfig:
     """How to train. Steps are updates of the weights.
 
     ``batch_tokens`` bounds sentences × longest side of a batch, ``batch_sentences`` the sentences (None: no bound). An
-    update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one); None is 0.5 for a
-    unigram vocabulary and 0.1 for BPE, where it is the share of merges left out. ``r_drop`` > 0 passes each sentence twice, at
-    twice the time and memory, and pulls the two distributions together by this weight (Liang et al. 2021, who took 1 to 5).
-    ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without a
-    better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search;
-    ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
+    update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one): the exponent of
+    their probabilities in a unigram vocabulary, the share of merges that BPE leaves out. ``r_drop`` > 0 passes each sentence
+    twice, at twice the time and memory, and pulls the two distributions together by this weight (Liang et al. 2021, who took
+    1 to 5). ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without
+    a better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search; ``validation_tokenize`` None
+    is the sacreBLEU tokeniser of the target language.
     """
 
     max_steps: int = 7500
@@ -38,7 +38,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
     r_drop: float = 0.0
-    subword_alpha: float | None = None
+    subword_alpha: float = 0.0
     average: float = 0.999
     precision: Precision = Precision.fp32
     validate_every: int = 500
@@ -58,7 +58,7 @@ class TrainingConfig:
         for name in (*at_least_one, "validation_sentences", "checkpoint_every", "log_every"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"`training.{name}` must be at least 1, but is {getattr(self, name)} instead")
-        if self.subword_alpha is not None and self.subword_alpha < 0:
+        if self.subword_alpha < 0:
             raise UserError(f"`training.subword_alpha` must be at least 0, but is {self.subword_alpha} instead")
         for name in ("weight_decay", "patience", "r_drop"):
             if getattr(self, name) < 0:

@@ -33,12 +33,6 @@ class Job:
     config_yaml: str
 
     @property
-    def subword_alpha(self) -> float:
-        """The strength of subword sampling, whose meaning depends on the kind of vocabulary."""
-        alpha = self.training.subword_alpha
-        return alpha if alpha is not None else 0.1 if self._is_bpe else 0.5
-
-    @property
     def max_source_length(self) -> int:
         """What the translator cuts longer sources at."""
         return max(SHORTEST_LIMIT, self.data.max_length)
@@ -48,8 +42,9 @@ class Job:
 
         Raises ``UserError``.
         """
-        if self._is_bpe and self.subword_alpha >= 1:
-            raise UserError(f"`training.subword_alpha` must be below 1 for BPE, but is {self.subword_alpha} instead")
+        alpha = self.training.subword_alpha
+        if self._is_bpe and alpha >= 1:
+            raise UserError(f"`training.subword_alpha` must be below 1 for BPE, but is {alpha} instead")
         if not self.model.has_attention and asdict(self.search).get("coverage_penalty"):
             raise UserError("`search.coverage_penalty` must be 0 for a model without attention, but is above 0 instead")
         try:
