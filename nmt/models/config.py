@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from nmt.errors import StrEnum, UserError
@@ -75,6 +76,8 @@ class ModelConfig:
     ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``readout_size`` is that
     of what the output projection reads, None for ``embedding_size``, as tied embeddings need it. With ``lexical_values``
     attention, where there is one, answers not with the encoder's states alone, but also with the source's embeddings.
+    ``embedding_scale`` times the embeddings is what is read of them, as a matrix small enough to be the output's, too, is a
+    small input; a Transformer always takes √embedding_size (Vaswani et al. 2017, section 3.4).
     ``dropout`` sits between layers, on what attention is given and gives, and on the readout. A Transformer is described by
     ``attention_heads``, ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and
     ``tie_embeddings``.
@@ -94,6 +97,7 @@ class ModelConfig:
     encoder_layers: int = 2
     decoder_layers: int = 2
     feedforward_size: int = 512
+    embedding_scale: float = 1.0
     lexical_values: bool = False
     residual: bool = True
     layer_norm: bool = True
@@ -111,6 +115,8 @@ class ModelConfig:
         for name in ("dropout", "embedding_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"`model.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")
+        if not 0 < self.embedding_scale < math.inf:
+            raise UserError(f"`model.embedding_scale` must be a finite number above 0, but is {self.embedding_scale} instead")
         stepwise = self.wiring in (Wiring.previous_state, Wiring.input_feeding)
         if self.variational_dropout and (self.architecture is Architecture.transformer or stepwise):
             raise UserError(
@@ -135,6 +141,11 @@ class ModelConfig:
     def feature_size(self) -> int:
         """The size of what the output projection reads."""
         return self.readout_size or self.embedding_size
+
+    @property
+    def input_scale(self) -> float:
+        """What multiplies the embeddings that are read."""
+        return math.sqrt(self.embedding_size) if self.architecture is Architecture.transformer else self.embedding_scale
 
     @property
     def encoder_size(self) -> int:

@@ -78,7 +78,7 @@ def build(config: ModelConfig, source_vocab: int, target_vocab: int, joint: bool
     source_matrix = target_matrix if config.tie_embeddings and joint else embedding_matrix(source_vocab, config.embedding_size)
     shared = 1 if config.variational_dropout else None
     source, target = (
-        Embedding(matrix, Dropout(config.embedding_dropout, shared), config.word_dropout)
+        Embedding(matrix, Dropout(config.embedding_dropout, shared), config.word_dropout, config.input_scale)
         for matrix in (source_matrix, target_matrix)
     )
     families = {Architecture.recurrent: _recurrent, Architecture.transformer: _transformer}

@@ -45,9 +45,9 @@ class TransformerState:
 
 
 class Positions(nn.Module):
-    """√size × embedding + the sinusoids of the positions (Vaswani et al. 2017, section 3.5), of any length.
+    """Embedding + the sinusoids of the positions (Vaswani et al. 2017, section 3.5), of any length.
 
-    The embedding has its own dropout.
+    The embedding has its own scale and dropout.
     """
 
     def __init__(self, embedding: Embedding) -> None:
@@ -57,9 +57,8 @@ class Positions(nn.Module):
     def forward(self, tokens: Tensor, first: int) -> Tensor:
         """tokens [batch, length], the first of them at position ``first`` → [batch, length, size]."""
         embedded = self.embedding(tokens)
-        size = embedded.shape[-1]
-        positions = sinusoids(first, tokens.shape[1], size, tokens.device)
-        placed: Tensor = embedded * math.sqrt(size) + positions
+        positions = sinusoids(first, tokens.shape[1], embedded.shape[-1], tokens.device)
+        placed: Tensor = embedded + positions
         return placed
 
 

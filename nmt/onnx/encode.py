@@ -37,7 +37,7 @@ def encode_graph(model: Seq2Seq, quantised: bool) -> Graph:
     summary = _summary(graph, encoder, states, lengths)
     words = ""
     if decoder.lexical is not None:
-        words = of_word(graph, encoder.embedding.matrix.weight, source, decoder.lexical.weight, None)
+        words = of_word(graph, encoder.embedding.vectors(), source, decoder.lexical.weight, None)
     for name, (value, shape) in _memory(graph, decoder.attention, states, words, summary).items():
         graph.output(name, value, np.float32, shape)
     initial = _initial(graph, decoder, summary, finals)
@@ -47,7 +47,7 @@ def encode_graph(model: Seq2Seq, quantised: bool) -> Graph:
 
 def _layers(graph: Graph, encoder: RecurrentEncoder, tokens: str, lengths: str) -> tuple[str, list[str]]:
     """tokens [src_len, batch] → the top layer's states [src_len, batch, memory_size], all final ones [batch, 1, state_size]."""
-    embedding = encoder.embedding.matrix.weight
+    embedding = encoder.embedding.vectors()
     if graph.quantised:
         mask = graph.input("mask", np.bool_, ["batch", "src_len"])
         real = graph("Unsqueeze", graph("Transpose", mask, perm=[1, 0]), graph.constant([2]))

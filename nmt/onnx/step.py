@@ -108,11 +108,11 @@ class _Step:
             self.graph.output("next_feed", self.feed, np.float32, ["rows", self.decoder.feed_size])
 
     def _word(self, weight: Tensor, bias: Tensor | None) -> str:
-        return of_word(self.graph, self.decoder.embedding.matrix.weight, self.tokens, weight, bias)
+        return of_word(self.graph, self.decoder.embedding.vectors(), self.tokens, weight, bias)
 
     def _first(self, others: list[str]) -> str:
         """The lowest layer on the word and [rows, size] each of the ``others`` → its output after the norm."""
-        word_size = self.decoder.embedding.matrix.weight.shape[1]
+        word_size = self.decoder.embedding.matrix.embedding_dim
         of_input = []
         for weight, bias in input_weights(self.layers[0]):
             of_input.append(self._word(weight[:, :word_size], bias))
@@ -190,7 +190,7 @@ class _Step:
     def _read_out(self, hidden: str, context: list[str], with_word: bool) -> str:
         """tanh(W [hidden; context; word])"""
         weight, bias = self.decoder.readout.weight, self.decoder.readout.bias
-        word_size = self.decoder.embedding.matrix.weight.shape[1] if with_word else 0
+        word_size = self.decoder.embedding.matrix.embedding_dim if with_word else 0
         weight, of_the_word = weight.split([weight.shape[1] - word_size, word_size], dim=1)
         weight = self._for_context(weight) if context else weight
         read = self.graph.linear(self.graph.concat(hidden, *context), weight, None if with_word else bias)

@@ -47,6 +47,7 @@ SYSTEMS = {
         for kind in AttentionKind
         if kind is not AttentionKind.none
     },
+    "scaled embeddings": variant(embedding_scale=4.0, lexical_values=True),
     "no norm": variant(layer_norm=False, residual=False),
     "transformer": variant(architecture=Architecture.transformer),
     "transformer, 1 layer": variant(architecture=Architecture.transformer, encoder_layers=1, decoder_layers=1),
@@ -172,6 +173,19 @@ def test_lexical_values_add_a_projection_of_each_words_embedding(kind: Attention
     torch.testing.assert_close(with_words.initial, without.initial)
 
 
+@pytest.mark.parametrize("wiring", [Wiring.first_layer, Wiring.previous_state, Wiring.input_feeding])
+def test_a_scale_of_the_embeddings_is_one_of_what_is_read_and_not_of_the_output(wiring: Wiring) -> None:
+    scaled, plain = (network(variant(embedding_scale=scale, lexical_values=True, wiring=wiring)) for scale in (4.0, 1.0))
+    batch = collate(SOURCES, TARGETS)
+    arguments = batch.source, batch.source_mask, batch.target_in
+    expected = scaled.features(*arguments)
+    assert not torch.allclose(plain.features(*arguments), expected, atol=1e-3)
+    with torch.no_grad():
+        plain.encoder.embedding.matrix.weight *= 4  # the decoder's and the output's too, as all are tied
+    torch.testing.assert_close(plain.features(*arguments), expected)
+    torch.testing.assert_close(plain.output(expected), 4 * scaled.output(expected))
+
+
 def test_transformer_decoder_layer_is_pytorchs() -> None:
     torch.manual_seed(1)
     own = TransformerDecoderLayer(8, 2, 12, Dropout(0.0)).eval()
@@ -231,6 +245,7 @@ def test_tied_embeddings_share_one_matrix(joint: bool, tie: bool, matrices: int)
     ("setting", "value", "message"),
     [
         ("hidden_size", 0, "`model.hidden_size` must be at least 1, but is 0 instead"),
+        ("embedding_scale", 0.0, "`model.embedding_scale` must be a finite number above 0, but is 0.0 instead"),
         ("dropout", 1.0, "`model.dropout` must be at least 0 and below 1, but is 1.0 instead"),
         ("wiring", Wiring.summary, "`model.attention` must be none with `wiring=summary`, but is multihead instead"),
         ("word_dropout", -0.1, "`model.word_dropout` must be at least 0 and below 1, but is -0.1 instead"),

@@ -33,6 +33,7 @@ SYSTEMS: dict[str, dict[str, object]] = {
         for kind in AttentionKind
         if kind is not AttentionKind.none
     },
+    "scaled embeddings": {"embedding_scale": 4.0, "lexical_values": True},
     "summary": {"wiring": Wiring.summary, "attention": AttentionKind.none},
     "state only": {
         "wiring": Wiring.state_only,
