@@ -7,7 +7,7 @@ import pytest
 
 from nmt.cli import main
 from nmt.cli.compose import compose, register, to_settings
-from nmt.cli.resume import CHOICES, saved_overrides, to_text
+from nmt.cli.resume import CHOICES, check_unchanged, saved_overrides, to_text
 from nmt.config.train import TrainConfig
 from nmt.errors import UserError
 from nmt.training.job import Job
@@ -49,6 +49,27 @@ def test_a_run_goes_on_with_its_own_settings(
     assert main(["train", f"run_dir={tmp_path}/run", "resume=true", "training.max_steps=4"]) == 0
     log = capsys.readouterr().err
     assert "resumed at step 2" in log and "trained 4 steps" in log
+
+
+@pytest.mark.parametrize("preset", ["default", "cho2014", "cells/gru"])
+def test_settings_newer_than_the_run_are_those_of_their_dataclasses(preset: str, tmp_path: Path) -> None:
+    config = compose("train", TrainConfig, [*ODD, f"model={preset}"])
+    text = to_text(config, to_settings(config, TrainConfig))
+    older = [line for line in text.splitlines() if not line.strip().startswith(("embedding_scale", "lexical_values", "r_drop"))]
+    (tmp_path / "config.yaml").write_text("\n".join(older), encoding="utf-8")
+    again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
+    assert (again.model.embedding_scale, again.model.lexical_values, again.training.r_drop) == (1.0, False, 0.0)
+    with pytest.raises(UserError, match="`model.embedding_scale` must stay 1.0 in a run that goes on, but is 4.0 instead"):
+        check_unchanged(str(tmp_path), text.replace("embedding_scale: 1.0", "embedding_scale: 4.0"))
+
+
+@pytest.mark.parametrize(("kind", "alpha"), [("unigram", 0.5), ("bpe", 0.1)])
+def test_the_strength_of_sampling_was_once_left_to_the_kind_of_vocabulary(kind: str, alpha: float, tmp_path: Path) -> None:
+    config = compose("train", TrainConfig, [*ODD, f"tokenizer.kind={kind}"])
+    text = to_text(config, to_settings(config, TrainConfig)).replace("subword_alpha: 0.0", "subword_alpha: null")
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
+    assert again.training.subword_alpha == alpha
 
 
 def test_a_file_that_is_no_settings_is_named(tmp_path: Path) -> None:

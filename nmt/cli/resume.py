@@ -10,12 +10,16 @@ from omegaconf import DictConfig, OmegaConf
 from nmt.cli.overrides import in_grammar
 from nmt.config.train import TrainConfig
 from nmt.errors import UsageError, UserError
+from nmt.models.config import ModelConfig
 from nmt.plain_data import name_of
 from nmt.search import STRATEGIES
+from nmt.tokenizer import TokenizerConfig, TokenizerKind
+from nmt.training.config import TrainingConfig
 from nmt.training.schedule import SCHEDULES
 
 CONFIG = "config.yaml"
 CHOICES: dict[str, dict[str, Any]] = {"search": STRATEGIES, "schedule": SCHEDULES}
+_SETTINGS = {"tokenizer": TokenizerConfig, "model": ModelConfig, "training": TrainingConfig}
 _NAME = "strategy"  # of the alternative that was chosen, among its settings
 # What a run that goes on may have otherwise than it was begun with. The paths are only where the same texts are now.
 _MAY_CHANGE = frozenset(
@@ -67,7 +71,9 @@ def check_unchanged(run_dir: str, text: str) -> None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The settings that the file holds, by their dotted names. Raises ``UserError``."""
+    """The settings that the file holds, by their dotted names, and those that it is too old to hold: these were then what their
+    dataclasses say, as in a model's config.json, whatever conf/ says now. Raises ``UserError``.
+    """
     try:
         saved = _flat(yaml.safe_load(file.read_text(encoding="utf-8")))
         absent = [name for name in (f"{group}.{_NAME}" for group in CHOICES) if name not in saved]
@@ -77,7 +83,13 @@ def _read(file: Path) -> dict[str, Any]:
         ) from error
     if absent:
         raise UserError(f"`{file}` must hold the settings of a run, but has no `{absent[0]}`")
-    return saved
+    if saved.get("training.subword_alpha", 0) is None:  # the default before 8,000 pieces
+        saved["training.subword_alpha"] = 0.1 if saved.get("tokenizer.kind") == TokenizerKind.bpe else 0.5
+    return _flat({group: _plain(settings) for group, settings in _SETTINGS.items()}) | saved
+
+
+def _plain(settings: type) -> Any:
+    return OmegaConf.to_container(OmegaConf.structured(settings), enum_to_str=True)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
