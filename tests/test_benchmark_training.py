@@ -14,9 +14,12 @@ from benchmarks.corpus import write_corpus
 from benchmarks.floor import training_flops
 from benchmarks.ours import Run
 from benchmarks.peers import JOEYNMT, OPENNMT, PEERS
-from benchmarks.rows import FULL, QUICK, Row, our_rows
+from benchmarks.rows import FULL, QUICK, Row, our_rows, our_settings
 from torch.utils.flop_counter import FlopCounterMode
 
+from nmt.cli.compose import compose, register, to_settings
+from nmt.cli.resume import CHOICES
+from nmt.config.train import TrainConfig
 from nmt.data.batch import collate
 from nmt.data.batching import Cursor, TrainingBatches
 from nmt.data.config import DataConfig
@@ -39,6 +42,14 @@ def data(tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in folder.glob("*.fr"):
         file.rename(file.with_suffix(".de"))
     return folder
+
+
+def test_rows_beside_other_systems_have_nothing_that_these_lack() -> None:
+    register("train", TrainConfig, CHOICES)
+    for row in our_rows(FULL):
+        settings = ["data=multi30k_en_de", "data.path=p", "run_dir=r", *our_settings(row, FULL)]
+        model = to_settings(compose("train", TrainConfig, settings), TrainConfig).model
+        assert (model.embedding_scale, model.lexical_values, model.word_dropout, model.layer_norm) == (1.0, False, 0.0, False)
 
 
 def test_the_tokens_are_those_that_batches_predict(data: Path, tmp_path: Path) -> None:

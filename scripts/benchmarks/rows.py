@@ -103,6 +103,8 @@ def our_settings(row: Row, scale: Scale) -> list[str]:
         f"model.wiring={row.wiring}",
         "model.encoder_layers=1",
         "model.decoder_layers=1",
+        "model.embedding_scale=1",
+        "model.lexical_values=false",
         "model.residual=false",
         "model.layer_norm=false",
         f"model.dropout={scale.dropout}",
