@@ -20,6 +20,7 @@ JOINT_FILE = "tokenizer.model"
 SOURCE_FILE = "source.tokenizer.model"
 TARGET_FILE = "target.tokenizer.model"
 
+_USUAL_SIZE = 8000
 _TRAINING_THREADS = 2  # fixed, lest the sums of the unigram EM, and so the model, depend on the machine
 _TRAINING_LINES = 2_000_000  # of more a sample is taken: SentencePiece holds its training text in memory
 # SentencePiece leaves out lines of more than 4,192 bytes and those with its unknown mark: train on all.
@@ -42,12 +43,13 @@ class Normalization(StrEnum):
 class TokenizerConfig:
     """How the vocabulary is made, or which SentencePiece file(s) to take instead.
 
-    `vocab_size` counts the special and byte pieces; separate tokenizers (`joint=False`) have that size each.
+    `vocab_size` counts the special and byte pieces; separate tokenizers (`joint=False`) have that size each. None is 8,000,
+    or as many as a smaller text gives.
     Both normalisations drop spaces at the ends and fold runs of them into one.
     """
 
     kind: TokenizerKind = TokenizerKind.unigram
-    vocab_size: int = 8000
+    vocab_size: int | None = None
     joint: bool = True
     character_coverage: float = 1.0
     byte_fallback: bool = True
@@ -58,7 +60,7 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         smallest = UNK + 2 + (256 if self.byte_fallback else 0)  # the special pieces, the bytes and one more
-        if self.vocab_size < smallest:
+        if self.vocab_size is not None and self.vocab_size < smallest:
             raise UserError(f"`tokenizer.vocab_size` must be at least {smallest}, but is {self.vocab_size} instead")
         if not 0.98 <= self.character_coverage <= 1.0:
             raise UserError(
@@ -225,6 +227,7 @@ def train_tokenizers(source: Iterable[str], target: Iterable[str], config: Token
 
 def _train(texts: Iterable[str], config: TokenizerConfig, what: str) -> Tokenizer:
     lines = _sample_lines(texts)
+    size = config.vocab_size or _USUAL_SIZE
     if not any(map(str.strip, lines)):  # SentencePiece would end the process
         raise UserError(f"the {what} must have text to train a tokenizer on, but is empty instead")
     model = io.BytesIO()
@@ -233,7 +236,8 @@ def _train(texts: Iterable[str], config: TokenizerConfig, what: str) -> Tokenize
             sentence_iterator=iter(lines),
             model_writer=model,
             model_type=str(config.kind),
-            vocab_size=config.vocab_size,
+            vocab_size=size,
+            hard_vocab_limit=config.vocab_size is not None,
             character_coverage=config.character_coverage,
             byte_fallback=config.byte_fallback,
             normalization_rule_name=str(config.normalization),
@@ -245,7 +249,7 @@ def _train(texts: Iterable[str], config: TokenizerConfig, what: str) -> Tokenize
             unk_id=UNK,
         )
     except RuntimeError as error:
-        raise _training_error(str(error), config, what) from error
+        raise _training_error(str(error), size, what) from error
     return Tokenizer.from_bytes(model.getvalue())
 
 
@@ -267,16 +271,16 @@ def _training_lines(texts: Iterable[str]) -> Iterator[str]:
         yield from (line[start : start + _LINE_LENGTH] for start in range(0, len(line), _LINE_LENGTH))
 
 
-def _training_error(message: str, config: TokenizerConfig, what: str) -> UserError:
+def _training_error(message: str, size: int, what: str) -> UserError:
     """SentencePiece's own error as a sentence that says which size would fit."""
     if largest := re.search(r"value <= (\d+)", message):
         return UserError(
-            f"`tokenizer.vocab_size` must be at most {largest[1]} for this {what}, but is {config.vocab_size} instead"
+            f"`tokenizer.vocab_size` must be at most {largest[1]} for this {what}, but is {size} instead"
         )
     if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
         return UserError(
             f"`tokenizer.vocab_size` must be at least {smallest[1]} for the characters of this {what} "
-            f"(or `tokenizer.character_coverage` lower), but is {config.vocab_size} instead"
+            f"(or `tokenizer.character_coverage` lower), but is {size} instead"
         )
     return UserError(f"SentencePiece could not train a tokenizer on this {what}: {message}")
 

@@ -218,6 +218,21 @@ def test_too_large_a_vocabulary_is_told_what_fits(kind: TokenizerKind) -> None:
     assert len(train(kind=kind, vocab_size=fitting).source) == fitting
 
 
+@pytest.mark.parametrize("kind", TokenizerKind)
+@pytest.mark.parametrize("joint", [True, False])
+def test_an_unset_size_is_what_a_small_text_gives(kind: TokenizerKind, joint: bool) -> None:
+    pair = train(kind=kind, vocab_size=None, joint=joint)
+    assert 261 < len(pair.source) < 8000
+    assert pair.source.decode(pair.source.encode(SOURCE)) == SOURCE
+
+
+@pytest.mark.parametrize("kind", TokenizerKind)
+def test_an_unset_size_is_8000_for_a_large_text(kind: TokenizerKind) -> None:
+    generator = random.Random(1)
+    texts = [" ".join("".join(generator.choices("abcdefghij", k=7)) for _ in range(10)) for _ in range(2000)]
+    assert len(train_tokenizers(texts, texts, TokenizerConfig(kind=kind)).source) == 8000
+
+
 def test_separate_vocabularies_say_which_side_does_not_fit() -> None:
     with pytest.raises(UserError, match=r"^`tokenizer.vocab_size` must be at most 2\d\d for this target side, but"):
         train_tokenizers(SOURCE, ["a b", "c"], TokenizerConfig(vocab_size=300, joint=False))
