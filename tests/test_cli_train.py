@@ -4,7 +4,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import yaml
 from nmt.cli import main
 from nmt.data.config import DataForm
 from nmt.errors import UserError
-from nmt.models.config import Cell
+from nmt.models.config import AttentionKind, Cell
 from nmt.search import Beam, Greedy
 from nmt.training.job import Job
 from nmt.training.schedule import Constant, Cosine
@@ -213,6 +214,10 @@ def test_experiment_cells_is_a_sweep_over_models(experiment: str, jobs: list[Job
     assert [job.run_dir for job in jobs] == [f"r/model={experiment}_{name}" for name in names]
     assert {job.model.cell for job in jobs} == set(Cell)
     assert len({(job.training.max_steps, job.tokenizer.vocab_size, job.model.dropout) for job in jobs}) == 1
+    if experiment == "cells":  # the settings of the figures in the README
+        settings = [(job.tokenizer.vocab_size, job.training.subword_alpha, job.model.embedding_dropout) for job in jobs]
+        assert settings == [(4000, 0.5, 0.3)] * 6
+        assert not any(job.model.lexical_values or job.model.embedding_scale != 1 for job in jobs)
     jobs.clear()
     assert train(f"experiment={experiment}", f"model={experiment}/lstm", *where) == 0
     assert [(job.run_dir, job.model.cell) for job in jobs] == [("r", Cell.lstm)]
@@ -222,21 +227,35 @@ def test_experiment_low_resource_is_a_ladder_that_ends_where_a_run_alone_begins(
     where = ["data=multi30k_en_de", "data.path=p", "run_dir=r", "experiment=low_resource"]
     assert train("-m", *where) == 0
     rungs = ["1_plain", "2_regularised", "3_small_vocabulary", "4_small_batches", "5_word_dropout"]
-    rungs += ["6_subword_sampling", "7_deep", "8_averaged"]
+    rungs += ["6_subword_sampling", "7_deep", "8_attention", "9_averaged"]
     assert [os.path.basename(job.run_dir) for job in jobs] == [f"recipe=low_resource_{rung}" for rung in rungs]
     assert {job.data.train for job in jobs} == {"train[:5000]"}
-    # Each technique stays on the rungs above its own, and all see as many tokens.
-    techniques: list[Callable[[Job], bool]] = [
-        lambda job: job.model.layer_norm and job.model.tie_embeddings and job.model.dropout * job.training.label_smoothing > 0,
-        lambda job: job.tokenizer.vocab_size == 1000,
-        lambda job: job.training.batch_tokens == 1000,
-        lambda job: job.model.word_dropout > 0,
-        lambda job: job.training.subword_alpha != 0,
-        lambda job: (job.model.encoder_layers, job.model.decoder_layers, job.model.lexical_values) == (2, 2, True),
-        lambda job: job.training.average > 0,
-    ]
-    for height, job in enumerate(jobs):
-        assert [technique(job) for technique in techniques] == [True] * height + [False] * (len(techniques) - height)
+    # What a rung changes stays so on all above it, and nothing else differs.
+    changed: dict[str, tuple[int, object, object]] = {
+        **{f"model.{name}": (2, False, True) for name in ("layer_norm", "tie_embeddings")},
+        **{f"model.{name}": (2, 0.0, 0.3) for name in ("dropout", "embedding_dropout")},
+        "training.label_smoothing": (2, 0.0, 0.1),
+        "training.weight_decay": (2, 0.0, 0.01),
+        "tokenizer.vocab_size": (3, 4000, 1000),
+        "training.batch_tokens": (4, 4000, 1000),
+        "training.max_steps": (4, 1500, 6000),
+        "training.validate_every": (4, 250, 500),
+        "schedule.warmup_steps": (4, 100, 400),
+        "model.word_dropout": (5, 0.0, 0.1),
+        "training.subword_alpha": (6, 0.0, 0.5),
+        **{f"model.{name}": (7, 1, 2) for name in ("encoder_layers", "decoder_layers")},
+        "model.residual": (7, False, True),
+        "model.attention": (8, AttentionKind.general, AttentionKind.multihead),
+        "model.embedding_scale": (8, 1.0, 4.0),
+        "model.lexical_values": (8, False, True),
+        "training.learning_rate": (9, 1e-3, 2e-3),
+        "training.average": (9, 0.0, 0.999),
+    }
+    for group in ("data", "tokenizer", "model", "training", "schedule", "search"):
+        for field in fields(getattr(jobs[0], group)):
+            values = [getattr(getattr(job, group), field.name) for job in jobs]
+            rung, below, above = changed.get(f"{group}.{field.name}", (1, None, values[0]))
+            assert values == [below] * (rung - 1) + [above] * (len(jobs) - rung + 1), field.name
     assert len({job.training.max_steps * job.training.batch_tokens for job in jobs}) == 1
     highest = jobs.pop()
     jobs.clear()
