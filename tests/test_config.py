@@ -12,6 +12,7 @@ from nmt.config.evaluate import EvaluateConfig
 from nmt.config.scoring import ScoringConfig
 from nmt.config.train import TrainConfig
 from nmt.config.translate import TranslateConfig
+from nmt.data.corpus import load_pairs
 from nmt.errors import UsageError, UserError
 from nmt.models.seq2seq import build
 from nmt.search import STRATEGIES, Beam
@@ -86,9 +87,32 @@ def test_tokenised_multi30k_is_trained_like_the_raw_one_and_scored_as_it_is(lang
     )
     assert tokenised.training.validation_tokenize == "none"
     tokenised.training.validation_tokenize = None
+    tokenised.data = raw.data
     assert tokenised == raw
     with pytest.raises(UserError, match=r"`data\.path`"):
         to_settings(compose("train", TrainConfig, [f"experiment=multi30k_tok_en_{language}", "run_dir=r"]), TrainConfig)
+
+
+@pytest.mark.parametrize("form", ["", ".lc.norm.tok"])
+def test_tokenised_multi30k_is_found_by_its_own_names_and_by_plain_ones(form: str, tmp_path: Path) -> None:
+    for split in ("train", "val", "test_2016_flickr"):
+        for side in ("en", "de"):
+            (tmp_path / f"{split}{form}.{side}").write_text(f"{split}\n", encoding="utf-8")
+    overrides = ["data=multi30k_tok_en_de", f"data.path={tmp_path}", "run_dir=r"]
+    data = to_settings(compose("train", TrainConfig, overrides), TrainConfig).data
+    splits = (data.train, data.validation, data.test)
+    assert [load_pairs(data, split).sources() for split in splits] == [["train"], ["val"], ["test_2016_flickr"]]
+
+
+def test_the_halves_of_tatoebas_dev_choose_and_report(tmp_path: Path) -> None:
+    for split, pairs in (("train", 2), ("dev", 2602)):
+        for side in ("en", "fr"):
+            (tmp_path / f"{split}.{side}").write_text("".join(f"{i}\n" for i in range(pairs)), encoding="utf-8")
+    overrides = ["experiment=tatoeba_en_fr", f"data.path={tmp_path}", "run_dir=r"]
+    data = to_settings(compose("train", TrainConfig, overrides), TrainConfig).data
+    chosen, reported = (load_pairs(data, split).sources() for split in (data.validation, data.test))
+    assert chosen + reported == [str(i) for i in range(2602)]
+    assert len(chosen) == len(reported) == 1301
 
 
 def test_multi30k_en_de_knows_its_place_on_the_hub() -> None:

@@ -51,9 +51,9 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
     """
     whole = [_sliced(name)[0] for name in (config.train, config.validation, config.test)]
     config = replace(config, train=whole[0], validation=whole[1], test=whole[2])
-    split, part = _sliced(split)
+    name, part = _sliced(split)
     try:
-        found = find(config, split.split("|"))
+        found = find(config, name.split("|"))
     except OSError as error:
         raise UserError(f"{error.filename or config.path} cannot be read: {error.strerror}") from error
     recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}")

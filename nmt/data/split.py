@@ -62,7 +62,7 @@ def _form(config: DataConfig, folder: Path, split: str) -> DataForm:
         raise UserError(f"`data.path` must be a folder or a hub id, but is {what} instead")
     if config.form != DataForm.auto or not folder.exists():
         return config.form
-    stems = [folder / prefix for prefix in (split, config.train, config.validation, config.test)]
+    stems = [folder / name for names in (split, config.train, config.validation, config.test) for name in names.split("|")]
     if any(find_text(f"{stem}.{side}") for stem in stems for side in (config.source, config.target)):
         return DataForm.parallel
     if any(find_text(f"{stem}.tsv") for stem in stems):
@@ -128,8 +128,8 @@ def _choose(config: DataConfig, split: str, present: Iterable[str]) -> str:
     usual = [name for name in present if name in _VALIDATION_NAMES]
     if split in _VALIDATION_NAMES and len(usual) == 1:
         return usual[0]
-    keys = {config.test: "data.test", config.validation: "data.validation", config.train: "data.train"}
-    key = keys.get(split, "split")
+    settings = {"data.train": config.train, "data.validation": config.validation, "data.test": config.test}
+    key = next((key for key, names in settings.items() if split in names.split("|")), "split")
     raise _AbsentSplit(f"`{key}` must be a split of {place(config)} ({_listing(present)}), but is `{split}` instead")
 
 
