@@ -11,8 +11,9 @@ Conventions, all of them sacreBLEU's BLEU, chrF2 and TER; the first three unless
     tokenised    none, as it is: for models of text that Moses, say, has treated already
     char, ja-mecab   by characters and by words of Japanese, as it is
 
-Each MODEL searches by its own search.json. With --together there is a row for all as one, by the mean of their probabilities. A
-table goes to stderr, and a JSON object a row to stdout. Needs sacremoses for `published`, and for `ja-mecab` nmt[ja].
+Each MODEL searches by its own search.json. With --together there is a row for all as one, by the mean of their probabilities and
+the search of the first. A table goes to stderr, and a JSON object a row to stdout. Needs sacremoses for `published`, and nmt[ja]
+for `ja-mecab`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from nmt.backends import model_of
+from nmt.cli import report
 from nmt.data.parallel import read_parallel
 from nmt.errors import UserError
 from nmt.evaluation.scores import Scores, score
@@ -72,17 +74,19 @@ def main() -> None:
         sources, references = [source for source, _ in pairs], [reference for _, reference in pairs]
         rows = []
         for models in [*([model] for model in chosen.models), *([chosen.models] if chosen.together else [])]:
-            rows.append(row(models, sources, references, conventions))
+            rows.append(measure(models, sources, references, conventions))
             print(json.dumps(rows[-1].to_json(), ensure_ascii=False), flush=True)
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(report(error))
     print(*table(rows, conventions, singles=len(chosen.models)), sep="\n", file=sys.stderr)
 
 
-def row(models: Sequence[str], sources: list[str], references: list[str], conventions: Sequence[str]) -> Row:
+def measure(models: Sequence[str], sources: list[str], references: list[str], conventions: Sequence[str]) -> Row:
     """Translate with the ``models`` as one, and score."""
     loaded = load_ensemble(models)
     treatments = {name: as_published(loaded[0].languages[1]) if name == "published" else str for name in conventions}
+    for name in conventions:  # what is missing must not show after an hour of translating
+        score(references[:1], references[:1], **CONVENTIONS[name])
     translator = Translator.of(loaded, [model_of(one, backend="torch") for one in loaded], loaded[0].search)
     start = time.monotonic()
     translations = [str(translation) for translation in translator.translate(sources)]
@@ -95,8 +99,10 @@ def row(models: Sequence[str], sources: list[str], references: list[str], conven
 
 def as_published(language: str) -> Callable[[str], str]:
     """What Moses makes of a line of the language: punctuation normalised, tokenised, with its escapes, and in lower case."""
-    from sacremoses import MosesPunctNormalizer, MosesTokenizer
-
+    try:
+        from sacremoses import MosesPunctNormalizer, MosesTokenizer
+    except ImportError as error:
+        raise UserError("`--convention published` needs the package sacremoses: `pip install sacremoses`") from error
     normalise, tokenise = MosesPunctNormalizer(language).normalize, MosesTokenizer(language).tokenize
     return lambda line: tokenise(normalise(line), return_str=True).lower()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,25 +10,37 @@ from pathlib import Path
 import pytest
 import score_conventions
 from sacrebleu import corpus_bleu
+from safetensors.torch import load_file, save_file
+
+from nmt.translator import Translator
 
 
-def test_rows_of_models_their_mean_and_all_as_one(repository: Path, tiny_model: Path, tiny_corpus: Path) -> None:
+def test_rows_of_models_their_mean_and_all_as_one(repository: Path, tiny_model: Path, tiny_corpus: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(tiny_model, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: weight + 0.3 * weight.std() for name, weight in weights.items()}, other / "model.safetensors")
     files = [str(tiny_corpus / f"test.{language}") for language in ("en", "fr")]
-    command = [sys.executable, str(repository / "scripts" / "score_conventions.py"), str(tiny_model), str(tiny_model)]
+    command = [sys.executable, str(repository / "scripts" / "score_conventions.py"), str(tiny_model), str(other)]
     command += ["--source", files[0], "--reference", files[1], "--together"]
     environment = os.environ | {"PYTHONPATH": str(repository)}
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["model"] for row in rows] == [str(tiny_model), str(tiny_model), f"{tiny_model} + {tiny_model}"]
-    assert rows[0]["cased"] == rows[1]["cased"] == rows[2]["cased"]
+    assert [row["model"] for row in rows] == [str(tiny_model), str(other), f"{tiny_model} + {other}"]
+    sources, references = (Path(file).read_text("utf-8").splitlines() for file in files)
+    for row, models in zip(rows, ([tiny_model], [other], [tiny_model, other]), strict=True):
+        translations = Translator.from_pretrained(models).translate(sources)
+        expected = score_conventions.score([str(one) for one in translations], references, tokenize="13a").to_json()
+        assert row["cased"] == json.loads(json.dumps(expected))
+    assert rows[0]["cased"] != rows[1]["cased"]
     assert [rows[0][name]["bleu"]["signature"].split("|")[3:6:2] for name in ("cased", "lowercased", "published")] == [
         ["case:mixed", "tok:13a"],
         ["case:lc", "tok:13a"],
         ["case:mixed", "tok:none"],
     ]
     (mean,) = (line for line in result.stderr.splitlines() if line.endswith("mean of 2"))
-    assert mean.count("±0.00") == 5
+    figures = [row["cased"]["chrf"]["score"] for row in rows[:2]]
+    assert f"{sum(figures) / 2:6.2f} ±{abs(figures[0] - figures[1]) / 2**0.5:4.2f}" in mean
 
 
 def test_the_mean_and_its_deviation_are_those_of_the_seeds() -> None:
@@ -68,4 +81,4 @@ def test_mistakes_are_told_in_one_sentence(repository: Path, tiny_model: Path, t
     environment = os.environ | {"PYTHONPATH": str(repository)}
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert result.returncode == 1
-    assert result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), result.stderr
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("nmt: "), result.stderr
