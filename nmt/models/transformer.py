@@ -54,12 +54,10 @@ class Positions(nn.Module):
         super().__init__()
         self.embedding = embedding
 
-    def forward(self, tokens: Tensor, first: int) -> Tensor:
-        """tokens [batch, length], the first of them at position ``first`` → [batch, length, size]."""
+    def forward(self, tokens: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        """tokens [batch, length], the first of them at position ``first`` → both [batch, length, size]: placed, and not."""
         embedded = self.embedding(tokens)
-        positions = sinusoids(first, tokens.shape[1], embedded.shape[-1], tokens.device)
-        placed: Tensor = embedded + positions
-        return placed
+        return embedded + sinusoids(first, tokens.shape[1], embedded.shape[-1], tokens.device), embedded
 
 
 def sinusoids(first: int, length: int, size: int, device: torch.device) -> Tensor:
@@ -86,7 +84,7 @@ class TransformerEncoder(Encoder):
         self.norm = nn.LayerNorm(size)
 
     def forward(self, source: Tensor, mask: Tensor) -> Encoded:
-        states = words = self.positions(source, first=0)
+        states, words = self.positions(source, first=0)
         for layer in self.layers:
             states = layer(states, src_key_padding_mask=~mask)
         states = self.norm(states)
@@ -165,7 +163,7 @@ class TransformerDecoder(Decoder):
         self, tokens: Tensor, state: TransformerState, memory: TransformerMemory
     ) -> tuple[Tensor, TransformerState, Tensor | None]:
         """See ``Decoder``; the attention is that of the last layer, the mean over heads."""
-        states = self.positions(tokens, first=state.keys[0].shape[1])
+        states, _ = self.positions(tokens, first=state.keys[0].shape[1])
         after = TransformerState([], [])
         weights = None
         for i, layer in enumerate(self.layers):

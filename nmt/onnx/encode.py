@@ -35,7 +35,7 @@ def encode_graph(model: Seq2Seq, quantised: bool) -> Graph:
     states, finals = _layers(graph, encoder, graph("Transpose", source, perm=[1, 0]), lengths)
     states = graph("Transpose", states, perm=[1, 0, 2])
     summary = _summary(graph, encoder, states, lengths)
-    words = ""
+    words = None
     if decoder.lexical is not None:
         words = of_word(graph, encoder.embedding.vectors(), source, decoder.lexical.weight, None)
     for name, (value, shape) in _memory(graph, decoder.attention, states, words, summary).items():
@@ -83,7 +83,7 @@ def _halves(graph: Graph, states: str, directions: int) -> list[str]:
 
 
 def _memory(
-    graph: Graph, attention: Attention, states: str, words: str, summary: str
+    graph: Graph, attention: Attention, states: str, words: str | None, summary: str
 ) -> dict[str, tuple[str, list[int | str]]]:
     """What ``attend`` multiplies with, and the shapes: keys [batch, heads, head_size, src_len], with ``AdditiveAttention``
     [batch, 1, src_len, hidden], values [batch, heads, src_len, value_size]; without keys values [batch, value_size].
@@ -108,7 +108,7 @@ def _memory(
             heads = attention.heads
         case _:
             raise AssertionError(f"an attention without ONNX operators: {type(attention).__name__}")
-    if words:
+    if words is not None:
         values = graph("Add", values, words)
 
     def by_head(projected: str, order: list[int]) -> str:

@@ -186,6 +186,17 @@ def test_a_scale_of_the_embeddings_is_one_of_what_is_read_and_not_of_the_output(
     torch.testing.assert_close(plain.output(expected), 4 * scaled.output(expected))
 
 
+def test_a_transformer_reads_its_embeddings_at_the_root_of_their_size_among_sinusoids() -> None:
+    model = network(variant(architecture=Architecture.transformer, embedding_scale=3.0))
+    tokens = torch.tensor([[5, 7, 9, 7]])
+    embedded = model.decoder.positions.embedding.matrix.weight[tokens] * 8**0.5
+    places, rates = torch.arange(2, 6.0), torch.tensor([1, 10, 100, 1000.0])
+    angles = places[:, None] / rates  # position / 10000^(2i / 8)
+    placed, plain = model.decoder.positions(tokens, first=2)
+    torch.testing.assert_close(plain, embedded)
+    torch.testing.assert_close(placed, embedded + torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
 def test_transformer_decoder_layer_is_pytorchs() -> None:
     torch.manual_seed(1)
     own = TransformerDecoderLayer(8, 2, 12, Dropout(0.0)).eval()

@@ -118,6 +118,21 @@ def test_probabilities_state_and_attention_step_by_step(system: str, tmp_path: P
         states = [found.state.select(rows) for found in (expected, found)]
 
 
+@pytest.mark.parametrize("quantised", [False, True])
+def test_products_of_words_are_the_same_looked_up_and_multiplied(
+    quantised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = network("scaled embeddings")
+    found = []
+    for largest in (10**6, 0):
+        monkeypatch.setattr("nmt.onnx.layers.LARGEST_TABLE", largest)
+        (tmp_path / f"{largest}").mkdir()
+        one = exported(model, tmp_path / f"{largest}", quantised=quantised)
+        memory = one.encode(*sources())
+        found.append(one.step(np.full(6, BOS), one.start(memory, 1), memory).log_prob())
+    np.testing.assert_allclose(np.exp(found[1]), np.exp(found[0]), atol=0.05 if quantised else 1e-5)
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_free_row_has_no_say_in_the_others(system: str, tmp_path: Path) -> None:
     model = exported(network(system), tmp_path)
