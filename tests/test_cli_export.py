@@ -65,7 +65,7 @@ def test_translating_with_it_needs_no_pytorch(exported: Path, tmp_path: Path) ->
     arguments = ["translate", str(exported), "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out")]
     code = f"import sys; sys.modules['torch'] = None; from nmt.cli import main; sys.exit(main({arguments!r}))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-    assert len((tmp_path / "out").read_text().splitlines()) == len(SOURCES)
+    assert (tmp_path / "out").read_text().count("\n") == len(SOURCES)
 
 
 @pytest.mark.parametrize(
