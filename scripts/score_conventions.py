@@ -72,6 +72,8 @@ def main() -> None:
     try:
         pairs = list(read_parallel(Path(chosen.source), Path(chosen.reference)))
         sources, references = [source for source, _ in pairs], [reference for _, reference in pairs]
+        for name in conventions:  # what is missing must not show after an hour of translating
+            score(references[:1], references[:1], **CONVENTIONS[name])
         rows = []
         for models in [*([model] for model in chosen.models), *([chosen.models] if chosen.together else [])]:
             rows.append(measure(models, sources, references, conventions))
@@ -85,8 +87,6 @@ def measure(models: Sequence[str], sources: list[str], references: list[str], co
     """Translate with the ``models`` as one, and score."""
     loaded = load_ensemble(models)
     treatments = {name: as_published(loaded[0].languages[1]) if name == "published" else str for name in conventions}
-    for name in conventions:  # what is missing must not show after an hour of translating
-        score(references[:1], references[:1], **CONVENTIONS[name])
     translator = Translator.of(loaded, [model_of(one, backend="torch") for one in loaded], loaded[0].search)
     start = time.monotonic()
     translations = [str(translation) for translation in translator.translate(sources)]

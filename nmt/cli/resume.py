@@ -85,11 +85,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise UserError(f"`{file}` must hold the settings of a run, but has no `{absent[0]}`")
     if saved.get("training.subword_alpha", 0) is None:  # the default before 8,000 pieces
         saved["training.subword_alpha"] = 0.1 if saved.get("tokenizer.kind") == TokenizerKind.bpe else 0.5
-    return _flat({group: _plain(settings) for group, settings in _SETTINGS.items()}) | saved
-
-
-def _plain(settings: type) -> Any:
-    return OmegaConf.to_container(OmegaConf.structured(settings), enum_to_str=True)
+    defaults: Any = OmegaConf.to_container(OmegaConf.create(_SETTINGS), enum_to_str=True)
+    return _flat(defaults) | saved
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _trainer(job: Job, corpus: Corpus, model: Seq2Seq, reporter: Reporter, devic
         corpus.tokenizers,
         training.batch_tokens,
         job.seed,
-        job.training.subword_alpha,
+        training.subword_alpha,
         pin=device.type == "cuda",
         samplers=_samplers(len(corpus.encoded), device),
         batch_sentences=training.batch_sentences,
