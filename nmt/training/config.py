@@ -9,10 +9,14 @@ from nmt.errors import StrEnum, UserError
 
 
 class Precision(StrEnum):
-    """``bf16`` computes products in bfloat16; weights, optimiser, softmax and loss stay in fp32."""
+    """``bf16`` computes products in bfloat16; weights, optimiser, softmax and loss stay in fp32.
+
+    ``auto`` is bf16 on a device with instructions for it, else fp32.
+    """
 
     fp32 = "fp32"
     bf16 = "bf16"
+    auto = "auto"
 
 
 @dataclass

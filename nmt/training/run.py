@@ -13,12 +13,14 @@ from nmt.evaluation import Scores
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy
 from nmt.training.checkpoint import LAST
+from nmt.training.config import Precision
 from nmt.training.corpus import Corpus, read_corpus
 from nmt.training.finish import finish, how_to_go_further, is_written
 from nmt.training.interruption import terminable
 from nmt.training.job import Job
 from nmt.training.loop import Trainer
 from nmt.training.memory import is_out_of_memory, largest_batches
+from nmt.training.precision import has_bf16, resolve_precision
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter
@@ -47,7 +49,10 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     described = describe(device, processes.size)
     seed_generators(job.seed)
     reporter = Reporter(job.training.progress, silent=not processes.is_leader)
-    reporter.line(f"device {described}, {job.training.precision}, torch {torch.__version__}")
+    precision = resolve_precision(job.training.precision, device)
+    reporter.line(f"device {described}, {precision}, torch {torch.__version__}")
+    if precision is Precision.bf16 and not has_bf16(device):
+        reporter.line("warning: this device is not known to have instructions for bf16, and without them fp32 is faster")
     if job.schedule.warmup_steps >= job.training.max_steps:
         steps = f"{job.schedule.warmup_steps} of {job.training.max_steps}"
         reporter.line(f"warning: the warm-up takes {steps} steps, so the learning rate has no time after its peak")

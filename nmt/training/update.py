@@ -13,6 +13,7 @@ from nmt.models.seq2seq import Seq2Seq
 from nmt.training.config import Precision, TrainingConfig
 from nmt.training.figures import Figures, Skips
 from nmt.training.memory import halves, is_out_of_memory
+from nmt.training.precision import resolve_precision
 from nmt.training.processes import Processes
 from nmt.training.randomness import random_state, restore_random_state
 from nmt.training.state import TrainingState
@@ -33,6 +34,7 @@ class Updater:
         self.processes = processes
         self.training = training
         self.device = device
+        self.in_bf16 = resolve_precision(config.precision, device) is Precision.bf16
         self.figures = Figures(device)
         self.skips = Skips(device)
 
@@ -96,7 +98,7 @@ class Updater:
 
     def _backward_part(self, batch: Batch, tokens: int, exchange: bool) -> Tensor:
         with self.processes.exchanging(self.loss, exchange):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision is Precision.bf16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bf16):
                 loss, nll = self.loss(batch.to(self.device))
             loss = loss / tokens
             (loss * self.processes.size).backward()  # the processes' gradients are averaged

@@ -27,7 +27,7 @@ from nmt.models.seq2seq import Seq2Seq
 from nmt.search import Beam
 from nmt.tokenizer import TokenizerConfig
 from nmt.training.checkpoint import Checkpoints
-from nmt.training.config import TrainingConfig
+from nmt.training.config import Precision, TrainingConfig
 from nmt.training.job import Job
 from nmt.training.loop import Trainer
 from nmt.training.memory import largest_batches
@@ -281,6 +281,22 @@ def test_too_little_memory_outside_of_an_update_is_told(
     monkeypatch.setattr(owner, where, full)
     with pytest.raises(UserError, match="^model, optimiser and validation must fit into memory, but do not: "):
         run_training(job(tmp_path / "run", corpus))
+
+
+@pytest.mark.parametrize("precision", [Precision.bf16, Precision.fp32])
+def test_precision_auto_trains_as_what_it_stands_for(
+    precision: Precision, tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": precision is Precision.bf16}, raising=False)
+    for asked in Precision:
+        run_training(job(tmp_path / asked, corpus, precision=asked))
+    weights = {asked: load_file(tmp_path / asked / "model" / "model.safetensors") for asked in Precision}
+    same = {asked: all(map(torch.equal, weights[asked].values(), weights[Precision.auto].values())) for asked in Precision}
+    assert same == {asked: asked in (Precision.auto, precision) for asked in Precision}
+    logs = {asked: (tmp_path / asked / "train.log").read_text().splitlines() for asked in Precision}
+    assert f", {precision}, torch " in logs[Precision.auto][0]
+    warned = {asked: any("instructions for bf16" in line for line in lines) for asked, lines in logs.items()}
+    assert warned == {asked: asked is Precision.bf16 and precision is Precision.fp32 for asked in Precision}
 
 
 def test_the_finished_model_holds_the_average_of_the_best_checkpoint(finished: Path) -> None:
