@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nmt.model_directory import ONNX, LoadedModel
-from nmt.onnx.function import Arrays, Function
+from nmt.onnx.function import Arrays, Function, has_vnni
 from nmt.shortlist import Shortlist
 from nmt.tokenizer import PAD
 
@@ -166,7 +166,11 @@ class OnnxModel:
         if self._shortlist is None or self._project is None:
             return {}
         candidates = self._shortlist.candidates(source)
-        return {"candidates": candidates, **self._project({"candidates": candidates})}
+        projection = self._project({"candidates": candidates})
+        if not has_vnni():  # what ONNX Runtime does about overflow it does to constants alone
+            projection["levels"] = np.rint(projection["levels"] * np.float32(0.5)).astype(np.int8)
+            projection["scale"] *= 2
+        return {"candidates": candidates, **projection}
 
     def start(self, memory: OnnxMemory, width: int) -> OnnxState:
         initial = memory.arrays["initial"]
