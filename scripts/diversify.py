@@ -90,17 +90,38 @@ def translate(teacher: Path, data: DataConfig, folder: Path) -> None:
     sources, targets = real.sources(), real.targets()
     is_forward = teacher.name.startswith("forward")
     read = sources if is_forward else targets
-    written: list[str] = []
-    for start in range(0, len(read), _WINDOW):
-        written += map(str, translator.translate(read[start : start + _WINDOW]))
-        print(f"{folder}: {len(written):,} of {len(read):,} sentences translated", file=sys.stderr)
+    part = folder.with_name(f"{folder.name}.part")
+    written = translations(translator, read, part)
     made = zip(read, written, strict=True) if is_forward else zip(written, read, strict=True)
     known = set(zip(sources, targets, strict=True))
     new = [pair for pair in made if pair not in known]
     with atomic_directory(folder) as partial:
         for side, language in enumerate((data.source, data.target)):
-            lines = (" ".join(pair[side].split("\n")) for pair in new)
+            lines = (_one_line(pair[side]) for pair in new)
             (partial / f"pairs.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    part.unlink()
+
+
+def translations(translator: Translator, texts: Sequence[str], part: Path) -> list[str]:
+    """Of all ``texts``; they are kept in ``part`` window by window, and those that are there already are not done again."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("a+b") as file:
+        file.seek(0)
+        lines = file.read().split(b"\n")[:-1]
+        del lines[len(lines) // _WINDOW * _WINDOW :]
+        file.truncate(sum(len(line) + 1 for line in lines))
+        written = [line.decode() for line in lines]
+        for start in range(len(written), len(texts), _WINDOW):
+            window = [_one_line(str(translation)) for translation in translator.translate(texts[start : start + _WINDOW])]
+            file.write("".join(f"{line}\n" for line in window).encode())
+            file.flush()
+            written += window
+            print(f"{part.stem}: {len(written):,} of {len(texts):,} sentences translated", file=sys.stderr)
+    return written
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n"))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import diversify
+import pytest
 
 
 def test_the_student_learns_from_what_its_teachers_make(repository: Path, tmp_path: Path, tiny_settings: Sequence[str]) -> None:
@@ -44,3 +48,25 @@ def test_the_student_learns_from_what_its_teachers_make(repository: Path, tmp_pa
     assert again.count("this run is finished") == 2
     assert "translated" not in again
     assert (tmp_path / "all" / "student" / "model" / "evaluation.json").exists()
+
+
+def test_a_translation_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows: list[Sequence[str]] = []
+
+    class Shouting:
+        def translate(self, texts: Sequence[str]) -> list[str]:
+            windows.append(texts)
+            if len(windows) == 3:
+                raise KeyboardInterrupt
+            return [text.upper() + "\n!" for text in texts]
+
+    translator: Any = Shouting()
+    monkeypatch.setattr(diversify, "_WINDOW", 2)
+    texts, part = list("abcdefg"), tmp_path / "new" / "forward1.part"
+    with pytest.raises(KeyboardInterrupt):
+        diversify.translations(translator, texts, part)
+    part.write_bytes(part.read_bytes() + b"E !\nF")  # half a window, and half a line
+    assert diversify.translations(translator, texts, part) == [f"{text.upper()} !" for text in texts]
+    assert windows == [["a", "b"], ["c", "d"], ["e", "f"], ["e", "f"], ["g"]]
+    assert diversify.translations(translator, texts, part) == [f"{text.upper()} !" for text in texts]
+    assert windows[5:] == [["g"]]  # too little to be kept
