@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from nmt.errors import UserError
 from nmt.models.config import AttentionKind
 
 
@@ -84,11 +83,7 @@ class DotAttention(Attention):
 
     def __init__(self, hidden_size: int, memory_size: int) -> None:
         super().__init__()
-        if hidden_size != memory_size:
-            raise UserError(
-                f"`model.hidden_size` must be the size of the encoder's states ({memory_size}) with dot attention, "
-                f"but is {hidden_size} instead"
-            )
+        assert hidden_size == memory_size
         self.context_size = memory_size
 
     def prepare(self, states: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,8 +162,7 @@ class MultiHeadAttention(Attention):
 
     def __init__(self, hidden_size: int, memory_size: int, heads: int) -> None:
         super().__init__()
-        if hidden_size % heads:
-            raise UserError(f"`model.attention_heads` must divide `hidden_size` ({hidden_size}), but is {heads} instead")
+        assert hidden_size % heads == 0
         self.heads = heads
         self.query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.key = nn.Linear(memory_size, hidden_size, bias=False)

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.models.config import Cell
 from nmt.models.gru import ChoLayer, GRULayer
-from nmt.models.recurrent import RecurrentLayer, Step, initialise, last_outputs, weights_of
+from nmt.models.recurrent import RecurrentLayer, Step, for_kernel, initialise, last_outputs, weights_of
 from nmt.models.stepwise import StepFunction, lstm_steps, simple_steps
 
 
@@ -47,13 +47,14 @@ class LSTMLayer(RecurrentLayer):
         nn.init.ones_(bias.detach().chunk(4)[1])
 
     def forward(self, inputs: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        h, c = (part.contiguous() for part in state.to(inputs.dtype).unsqueeze(0).chunk(2, dim=-1))
-        if lengths is None:
-            outputs, last = self.lstm(inputs, (h, c))
-        else:  # c is not among the outputs: only packing tells it at each sequence's own end
-            packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            packed, last = self.lstm(packed, (h, c))
-            outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
+        with for_kernel(inputs) as inputs:
+            h, c = (part.contiguous() for part in state.to(inputs.dtype).unsqueeze(0).chunk(2, dim=-1))
+            if lengths is None:
+                outputs, last = self.lstm(inputs, (h, c))
+            else:  # c is not among the outputs: only packing tells it at each sequence's own end
+                packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+                packed, last = self.lstm(packed, (h, c))
+                outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
         return outputs, torch.cat(last, dim=-1).squeeze(0)
 
     def steps(self) -> StepFunction:
@@ -76,7 +77,8 @@ class SimpleLayer(RecurrentLayer):
         initialise(1, *weights_of(self.rnn)[:2])
 
     def forward(self, inputs: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        outputs, last = self.rnn(inputs, state.to(inputs.dtype).unsqueeze(0))
+        with for_kernel(inputs) as inputs:
+            outputs, last = self.rnn(inputs, state.to(inputs.dtype).unsqueeze(0).contiguous())  # cuDNN takes no other
         return outputs, last.squeeze(0) if lengths is None else last_outputs(outputs, lengths)
 
     def steps(self) -> StepFunction:

@@ -171,6 +171,15 @@ class ModelConfig:
     def _check_recurrent(self) -> None:
         if self.encoder_hidden_size is None and self.hidden_size % len(self.direction.names):
             raise UserError(f"`model.hidden_size` must be even, as two directions share it, but is {self.hidden_size} instead")
+        if self.attention is AttentionKind.multihead and self.hidden_size % self.attention_heads:
+            raise UserError(
+                f"`model.attention_heads` must divide `hidden_size` ({self.hidden_size}), but is {self.attention_heads} instead"
+            )
+        if self.attention is AttentionKind.dot and self.hidden_size != self.memory_size:
+            raise UserError(
+                f"`model.hidden_size` must be the size of the encoder's states ({self.memory_size}) with dot attention, "
+                f"but is {self.hidden_size} instead"
+            )
         if self.wiring in (Wiring.summary, Wiring.state_only) and self.attention is not AttentionKind.none:
             raise UserError(f"`model.attention` must be none with `wiring={self.wiring}`, but is {self.attention} instead")
         if self.wiring is Wiring.state_only and self.bridge is not BridgeKind.hand_over:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nmt.models.gru_loop import gru_reset_after, gru_reset_before
-from nmt.models.recurrent import RecurrentLayer, Step, initialise, last_outputs, weights_of
+from nmt.models.recurrent import RecurrentLayer, Step, for_kernel, initialise, last_outputs, weights_of
 from nmt.models.stepwise import StepFunction, cho_steps, gru_steps
 
 
@@ -77,7 +77,8 @@ class GRULayer(RecurrentLayer):
             outputs = gru_reset_after(projected, *weights).transpose(0, 1)
             last = outputs[:, -1]
         else:
-            outputs, last = self.gru(inputs, state.to(inputs.dtype).unsqueeze(0))
+            with for_kernel(inputs) as inputs:
+                outputs, last = self.gru(inputs, state.to(inputs.dtype).unsqueeze(0).contiguous())  # cuDNN takes no other
             last = last.squeeze(0)
         return outputs, last if lengths is None else last_outputs(outputs, lengths)
 

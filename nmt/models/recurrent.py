@@ -6,7 +6,8 @@ A state is a value, [batch, state_size]: h, or [h; c] of an LSTM. Nothing is kep
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -62,6 +63,21 @@ class RecurrentLayer(nn.Module, ABC):
     @abstractmethod
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """The same for one position, by the equations: inputs [batch, input_size], state [batch, state_size]."""
+
+
+@contextmanager
+def for_kernel(inputs: Tensor) -> Iterator[Tensor]:
+    """Yields the ``inputs`` in the type in which PyTorch's kernels compute in the block: that of autocast, and on a GPU fp32.
+
+    There autocast, whatever its type, has cuDNN compute in fp16, in which small gradients vanish. On a CPU a kernel may be
+    chosen by the type before autocast, and not be there for the one after it.
+    """
+    device = inputs.device.type
+    if device == "cuda" and torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            yield inputs.float()
+    else:
+        yield inputs.to(working_type(inputs))
 
 
 def weights_of(kernel: nn.RNNBase) -> list[nn.Parameter]:

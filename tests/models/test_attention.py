@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from nmt.errors import UserError
 from nmt.models.attention import (
     AdditiveAttention,
     Attention,
@@ -120,10 +119,3 @@ def test_scores_of_one_unpadded_sentence_are_the_papers() -> None:
 def test_gradients_of_additive_scores() -> None:
     arguments = [torch.randn(*shape, dtype=torch.double, requires_grad=True) for shape in ((2, 3, 5), (2, 4, 5), (5,))]
     assert torch.autograd.gradcheck(_AdditiveScores.apply, arguments)
-
-
-def test_sizes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(UserError, match=r"`model.attention_heads` must divide `hidden_size` \(256\), but is 3 instead"):
-        build_attention(AttentionKind.multihead, 256, 256, heads=3)
-    with pytest.raises(UserError, match=r"must be the size of the encoder's states \(128\) with dot attention, but is 64"):
-        build_attention(AttentionKind.dot, 64, 128, heads=1)

@@ -159,6 +159,24 @@ def test_gru_loops_leave_what_they_are_given_alone() -> None:
     assert torch.equal(projected, before)
 
 
+@pytest.mark.parametrize("cell", [Cell.gru, Cell.lstm, Cell.rnn])
+def test_kernels_get_states_that_cudnn_takes(cell: Cell) -> None:
+    """A decoder's state of one layer is a slice of that of all; cuDNN refuses what is not contiguous, a CPU's kernels do not."""
+    layer = layer_of(cell)
+    (kernel,) = (module for module in layer.modules() if isinstance(module, nn.RNNBase))
+    given: list[Tensor] = []
+
+    def note(_: nn.Module, arguments: tuple[Tensor, Tensor | tuple[Tensor, Tensor]]) -> None:
+        given.extend(arguments[1] if isinstance(arguments[1], tuple) else [arguments[1]])
+
+    kernel.register_forward_pre_hook(note)
+    inputs, state = sequence(layer)
+    with torch.no_grad():
+        layer(inputs, torch.stack([state, state], dim=1)[:, 1])
+    assert len(given) == (2 if cell is Cell.lstm else 1)
+    assert all(tensor.is_contiguous() for tensor in given)
+
+
 def test_gru_loops_in_bf16_stay_close() -> None:
     torch.manual_seed(1)
     given = torch.randn(9, 2, 24), torch.randn(2, 8), torch.randn(24, 8) / 3, torch.randn(24)

@@ -300,6 +300,14 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
             "`model.hidden_size` must be even, as two directions share it, but is 255 instead",
         ),
         (
+            {"attention_heads": 3},
+            "`model.attention_heads` must divide `hidden_size` (256), but is 3 instead",
+        ),
+        (
+            {"attention": AttentionKind.dot, "hidden_size": 64, "encoder_hidden_size": 64},
+            "`model.hidden_size` must be the size of the encoder's states (128) with dot attention, but is 64 instead",
+        ),
+        (
             {"architecture": Architecture.transformer, "embedding_size": 100},
             "`model.embedding_size` must be a multiple of 2 × `attention_heads` (8) in a Transformer, but is 100 instead",
         ),
