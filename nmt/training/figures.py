@@ -70,7 +70,7 @@ class Skips:
     def add(self, finite: Tensor, step: int) -> None:
         """Take in whether update number ``step`` was finite, without waiting for the device."""
         self._in_a_row.add_(1).mul_(~finite)
-        self._found = torch.where(~finite & (self._in_a_row % TOO_MANY == 0), step, self._found)
+        self._found = torch.where((self._in_a_row == TOO_MANY) & (self._found == 0), step, self._found)
 
     @property
     def in_a_row(self) -> int:
@@ -79,6 +79,6 @@ class Skips:
 
     @property
     def too_many(self) -> int | None:
-        """The number of the first of ``TOO_MANY`` updates that were skipped in a row. Waits for the device."""
+        """The number of the first of the first ``TOO_MANY`` updates that were skipped in a row. Waits for the device."""
         found = int(self._found)
         return found - TOO_MANY + 1 if found else None

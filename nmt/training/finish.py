@@ -92,9 +92,8 @@ def is_written(job: Job, trainer: Trainer) -> bool:
     evaluation = model / EVALUATION
     if not evaluation.exists():
         return False
-    written, progress = read_json(evaluation), trainer.state.progress
-    steps = (written.get("step"), written.get("steps"))
-    return steps == (progress.best_step, progress.step) and read_search(model / SEARCH) == job.search
+    steps = read_json(evaluation).get("steps")
+    return steps == trainer.state.progress.step and read_search(model / SEARCH) == job.search
 
 
 def how_to_go_further(job: Job, trainer: Trainer) -> str:

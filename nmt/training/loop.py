@@ -24,7 +24,7 @@ from nmt.training.interruption import Interruption, interruptible
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
-from nmt.training.state import Fingerprints, Progress, TrainingState
+from nmt.training.state import NO_BLEU, Fingerprints, Progress, TrainingState
 from nmt.training.update import BatchLoss, Updater, build_optimizer
 from nmt.training.validation import Validator
 
@@ -56,7 +56,7 @@ class Trainer:
         self.model = model
         self.processes = processes
         self._loss = processes.parallel(BatchLoss(model, config.label_smoothing, config.r_drop), collate([[]], [[]]).to(device))
-        progress = Progress(fingerprints=fingerprints)
+        progress = Progress(fingerprints=fingerprints, bleu_of=self._bleu_of)
         self.state = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
         self.checkpoints = Checkpoints(checkpoints, self.state, processes, reporter.line)
         self.updater = Updater(config, self._loss, self.state, device, processes)
@@ -74,9 +74,19 @@ class Trainer:
         """Whether there were as many validations without a better BLEU as ``patience`` allows."""
         return 0 < self.config.patience <= self.state.progress.bad_validations
 
+    @property
+    def _bleu_of(self) -> str:
+        config = self.config
+        return f"{config.validation_sentences} sentences, beam {config.validation_beam}, tokenize {config.validation_tokenize}"
+
     def resume(self, sound: bool = False) -> None:
         """Go back to the last checkpoint, or if that is damaged (or not as ``sound`` as asked for) to the one before."""
         before, size = self.checkpoints.resume(sound), self.processes.size
+        progress = self.state.progress
+        if progress.bleu_of not in ("", self._bleu_of):
+            progress.best_bleu, progress.bad_validations = NO_BLEU, 0
+            self.reporter.line(f"validation BLEU is that of {self._bleu_of} now, and is not compared with what was before")
+        progress.bleu_of = self._bleu_of
         if before != size:
             self.processes.diverge(self.batches.seed, self.state.progress.step)
             self.reporter.line(f"processes: {before} before, {size} now, so dropout draws from fresh seeds")
@@ -101,9 +111,9 @@ class Trainer:
             with interruptible() as interruption:
                 while self._follow(interruption):
                     self._go_back()
-            if self._asked_to_stop(interruption):
-                self._save_interrupted()
-                interruption.leave()
+                if self._asked_to_stop(interruption):
+                    self._save_interrupted()
+            interruption.leave()
         finally:
             self.reporter.close()
 
@@ -165,7 +175,7 @@ class Trainer:
         better = values["bleu"] > progress.best_bleu
         if better:
             progress.best_bleu, progress.best_step, progress.bad_validations = values["bleu"], progress.step, 0
-        else:
+        elif progress.step % self.config.validate_every == 0:  # not one for `max_steps` alone: more of them would go on without
             progress.bad_validations += 1
         self.reporter.validation(progress.step, values, "  best so far" if better else "")
         self.reporter.line(f"    {self.validator.sources[0]} → {translations[0]}")

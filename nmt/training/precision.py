@@ -10,7 +10,7 @@ from nmt.training.config import Precision
 def has_bf16(device: torch.device) -> bool:
     """Whether the device has instructions for products in bf16; without them these take several times as long as in fp32.
 
-    A PyTorch without ``torch.cpu.get_capabilities`` does not tell, and the answer for a CPU is no.
+    Of CPUs only x86 is known. A PyTorch without ``torch.cpu.get_capabilities`` does not tell, and the answer is no.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -122,7 +122,8 @@ class Reporter:
 
     def _metrics(self, kind: str, step: int, values: dict[str, float]) -> None:
         record = {"kind": kind, "step": step, "time": round(time.time(), 3)}
-        self._append("metrics.jsonl", json.dumps(record | {name: round(value, 6) for name, value in values.items()}))
+        rounded = {name: float(f"{value:.9g}") if isinstance(value, float) else value for name, value in values.items()}
+        self._append("metrics.jsonl", json.dumps(record | rounded))
         if self._directory is None:
             return
         if self._tensorboard is None:

@@ -10,6 +10,8 @@ from torch import nn
 from nmt.data.batching import Cursor
 from nmt.training.averaging import WeightAverage
 
+NO_BLEU = -1.0  # less than any
+
 
 @dataclass
 class Fingerprints:
@@ -25,15 +27,18 @@ class Fingerprints:
 class Progress:
     """How far a run has come. ``bad_validations`` counts those since the best one; ``seconds`` is the time spent training.
 
+    ``bleu_of`` tells how BLEU was measured ("": not known): another way begins anew with the best.
+
     ``skipped_in_a_row`` are the updates just before this one that were not finite; ``returns`` counts how often the run went
     back to a checkpoint for them, each time with half the learning rate.
     """
 
     step: int = 0
     cursor: Cursor = field(default_factory=Cursor)
-    best_bleu: float = -1.0
+    best_bleu: float = NO_BLEU
     best_step: int = 0
     bad_validations: int = 0
+    bleu_of: str = ""
     seconds: float = 0.0
     skipped_in_a_row: int = 0
     returns: int = 0

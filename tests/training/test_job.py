@@ -7,7 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,7 @@ def test_a_run_leaves_what_the_design_says(tmp_path: Path, corpus: DataConfig, c
         ("validation", 6),
     ]
     assert records[0].keys() >= {"loss", "tokens_per_second", "padding", "learning_rate"}
+    assert records[2]["learning_rate"] == pytest.approx(3e-3 * Cosine(warmup_steps=2)(4, 6), rel=1e-8)
     evaluation = json.loads((tmp_path / "run" / "model" / "evaluation.json").read_text())
     assert evaluation["validation"] == scores.to_json()
     assert scores.bleu.signature in (tmp_path / "run" / "model" / "README.md").read_text()
@@ -380,6 +381,24 @@ def test_a_signal_during_validation_waits_for_its_end_but_not_a_second_one_by_ha
         assert (run / "checkpoints" / "best").exists() == (step == 3)
 
 
+def test_a_second_sigterm_waits_for_the_checkpoint_too(
+    tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler's own, and then that which torchrun passes on."""
+
+    def terminated(function: Callable[..., Any], *arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return function(*arguments)
+
+    for owner, name in ((Validator, "__call__"), (Trainer, "_save_interrupted")):
+        monkeypatch.setattr(owner, name, partialmethod(partial(terminated, getattr(owner, name))))
+    run = tmp_path / "run"
+    with pytest.raises(SystemExit) as raised:
+        run_training(job(run, corpus, checkpoint_every=100))
+    assert raised.value.code == 143
+    assert json.loads((run / "checkpoints" / "last" / "progress.json").read_text())["step"] == 3
+
+
 def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     run_training(job(run, corpus))
@@ -459,6 +478,7 @@ def test_of_a_damaged_best_checkpoint_the_last_one_is_taken(
     average = load_file(run / "checkpoints" / "last" / "average.safetensors")
     model = load_file(run / "model" / "model.safetensors")
     assert {tensor.numpy().tobytes() for tensor in average.values()} == {tensor.numpy().tobytes() for tensor in model.values()}
+    assert run_training(again(run, corpus)) is None  # once is enough
 
 
 def contents(directory: Path) -> dict[str, tuple[bytes, int]]:
@@ -486,6 +506,27 @@ def test_a_run_that_lost_patience_says_how_to_go_further(
     assert capsys.readouterr().err.splitlines()[-1] == way
     run_training(again(run, corpus, patience=0, **settings))
     assert "trained 9 steps" in capsys.readouterr().err
+
+
+def test_bleu_that_is_measured_otherwise_is_not_compared(
+    finished: Path, corpus: DataConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    for step, measure, said in ((9, {}, 0), (12, {"validation_beam": 2}, 1), (15, {"validation_beam": 2}, 0)):
+        run_training(again(run, corpus, max_steps=step, **measure))
+        lines = capsys.readouterr().err.splitlines()
+        told = "validation BLEU is that of 8 sentences, beam 2, tokenize None now, and is not compared with what was before"
+        assert lines.count(told) == said
+        (validation,) = (line for line in lines if line.startswith(f"step {step}  validation"))
+        assert "best so far" in validation or not said
+
+
+def test_a_validation_at_the_end_alone_takes_no_patience(tmp_path: Path, corpus: DataConfig) -> None:
+    run = tmp_path / "run"
+    run_training(job(run, corpus, max_steps=5, validate_every=2, learning_rate=1e-9))
+    progress = json.loads((run / "checkpoints" / "last" / "progress.json").read_text())
+    assert (progress["best_step"], progress["bad_validations"]) == (2, 1)
 
 
 def test_a_finished_run_without_its_model_writes_it(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:

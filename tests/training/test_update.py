@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nmt.data.batch import Batch, collate
 from nmt.data.sequences import Sequences
@@ -15,6 +16,7 @@ from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.averaging import WeightAverage
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
+from nmt.training.loss import projected_cross_entropy
 from nmt.training.memory import halves, is_out_of_memory, largest_batches
 from nmt.training.processes import ONE_PROCESS
 from nmt.training.state import Progress, TrainingState
@@ -49,6 +51,27 @@ def test_r_drop_without_dropout_changes_nothing_and_with_it_adds_to_the_loss() -
     assert losses(5.0, 0.0) == pytest.approx(losses(0.0, 0.0), rel=1e-6)
     (weak, nll), (strong, same_nll) = losses(1e-9, 0.5), losses(5.0, 0.5)
     assert nll == same_nll and strong > 1.01 * weak
+
+
+def test_r_drop_is_a_quarter_of_alpha_times_the_divergences_of_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, given = updater(dropout=0.5).training.model, []
+
+    def noted(*arguments: Any) -> tuple[Tensor, Tensor]:
+        given.append(arguments[:3])
+        return projected_cross_entropy(*arguments)
+
+    def loss(consistency: float) -> float:
+        torch.manual_seed(2)
+        return BatchLoss(model, 0.1, consistency)(BATCH)[0].item()  # type: ignore[arg-type]
+
+    monkeypatch.setattr("nmt.training.validation.projected_cross_entropy", noted)
+    added = loss(6.0) - loss(1e-9)
+    (inputs, weight, bias), *_ = given
+    one, other = torch.log_softmax(inputs @ weight.T + bias, dim=-1).unflatten(0, (-1, 2)).unbind(1)
+    divergences = sum(
+        functional.kl_div(q, p, reduction="sum", log_target=True).item() for p, q in ((one, other), (other, one))
+    )
+    assert added == pytest.approx(6 / 4 * divergences, rel=1e-3)
 
 
 def state(updater: Updater) -> list[Tensor]:
@@ -127,7 +150,11 @@ def test_too_many_in_a_row_are_told_with_the_first_of_them() -> None:
     for step in range(TOO_MANY + 1, 2 * TOO_MANY + 1):
         assert skips.too_many is None
         skips.add(~finite, step)
-    skips.add(finite, 2 * TOO_MANY + 1)  # looked at later only, as on a GPU
+    for step in range(2 * TOO_MANY + 1, 5 * TOO_MANY):  # looked at later only, as on a GPU
+        skips.add(~finite, step)
+    skips.add(finite, 5 * TOO_MANY)
+    for step in range(5 * TOO_MANY + 1, 7 * TOO_MANY):
+        skips.add(~finite, step)
     assert skips.too_many == TOO_MANY + 1
 
 
