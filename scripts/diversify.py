@@ -53,22 +53,33 @@ def main() -> None:
 
 def diversify(directory: Path, settings: Sequence[str], of_teachers: Sequence[str], teachers: int) -> None:
     """All runs, in ``directory``."""
+    learned = _learned_from(directory / "student")
+    if learned is not None and len(learned) != 2 * teachers:
+        raise UserError(
+            f"`--teachers` must be {len(learned) // 2}, as `{directory / 'student'}` was begun with, but is {teachers} instead"
+        )
     synthetic = []
     for number in range(1, teachers + 1):
         seeded = [*of_teachers, f"seed={number}"]
         forward = train(directory / f"forward{number}", seeded)
-        data = DataConfig(**OmegaConf.load(forward / "config.yaml").data)
+        settled = OmegaConf.load(forward / "config.yaml")
+        data, tokenizers = DataConfig(**settled.data), settled.tokenizer
         swapped = [f"data.source={data.target}", f"data.target={data.source}"]
+        if tokenizers.source_path is not None:
+            swapped += [f"tokenizer.source_path={tokenizers.target_path}", f"tokenizer.target_path={tokenizers.source_path}"]
         backward = train(directory / f"backward{number}", [*seeded, *swapped])
         for teacher in (forward, backward):
             folder = directory / "synthetic" / teacher.name
             if not folder.exists():
                 translate(teacher, data, folder)
             synthetic.append(str(folder / "pairs"))
-    student = train(directory / "student", [*settings, f"data.synthetic={in_grammar(synthetic)}"])
-    learned = OmegaConf.load(student / "config.yaml").data.synthetic
-    if len(learned) != len(synthetic):
-        raise UserError(f"`{student}` must be new to learn from {teachers} teachers a direction, but has learned from others")
+    train(directory / "student", [*settings, f"data.synthetic={in_grammar(synthetic)}"])
+
+
+def _learned_from(student: Path) -> Sequence[str] | None:
+    """What pairs a student was begun with; None if there is none yet."""
+    config = student / "config.yaml"
+    return list(OmegaConf.load(config).data.synthetic) if config.is_file() else None
 
 
 def train(run_dir: Path, settings: Sequence[str]) -> Path:

@@ -51,6 +51,17 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def other_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the same vocabulary with other weights."""
+    from safetensors.torch import load_file, save_file
+
+    other = shutil.copytree(tiny_model, tmp_path_factory.mktemp("other") / "model")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: weight + 0.3 * weight.std() for name, weight in weights.items()}, other / "model.safetensors")
+    return other
+
+
+@pytest.fixture(scope="session")
 def tiny_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of parallel text, English and French: 120 pairs to train on, 8 for validation, 8 to test."""
     from nmt.data.toy import toy_pairs

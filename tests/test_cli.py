@@ -95,6 +95,17 @@ def test_module_is_the_command_and_a_closed_pipe_ends_quietly() -> None:
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+def test_results_are_utf8_and_closed_streams_are_quiet() -> None:
+    command = f"{sys.executable} -m nmt --help"
+    help_text = subprocess.run(
+        command, shell=True, capture_output=True, check=True, timeout=60, env=os.environ | {"PYTHONIOENCODING": "latin-1"}
+    ).stdout
+    assert "nmt COMMAND …" in help_text.decode()
+    for closed, code in (("--help >&-", 0), ("wrong 2>&-", 2)):
+        result = subprocess.run(f"{command.removesuffix('--help')} {closed}", shell=True, capture_output=True, timeout=60)
+        assert (result.returncode, result.stdout, result.stderr) == (code, b"", b"")
+
+
 def test_public_names_are_there_and_late() -> None:
     code = "import sys, nmt; assert 'numpy' not in sys.modules; nmt.Translator; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

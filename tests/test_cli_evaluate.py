@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from nmt import Translator
 from nmt.cli import main
+from nmt.cli.comet import comet_files
+from nmt.search import Greedy
 
 QUICK = "search.max_length_offset=5"
 
@@ -101,13 +104,25 @@ def test_settings_of_the_scores(tiny_model: Path, files: list[str], capfd: pytes
     assert "case:lc" in signature
 
 
-def test_several_models_are_scored_as_one(tiny_model: Path, files: list[str], capfd: pytest.CaptureFixture[str]) -> None:
-    found = []
-    for others in ([], [str(tiny_model)]):
-        assert evaluate(tiny_model, *others, *files, "search=greedy") == 0
-        found.append(json.loads(capfd.readouterr().out))
-    assert [one.pop("model") for one in found] == [str(tiny_model), f"{tiny_model} + {tiny_model}"]
-    assert found[0] == found[1]
+def test_several_models_are_scored_as_one(
+    tiny_model: Path, other_model: Path, files: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written = []
+    for number, others in enumerate(([], [str(tiny_model)], [str(other_model)])):
+        assert evaluate(tiny_model, *others, *files, "search=greedy", "--output", str(tmp_path / f"{number}")) == 0
+        assert json.loads(capfd.readouterr().out)["model"] == " + ".join([str(tiny_model), *others])
+        written.append((tmp_path / f"{number}" / "hypotheses.txt").read_text("utf-8"))
+    assert written[0] == written[1] != written[2]
+    both = Translator.from_pretrained([tiny_model, other_model])
+    sources = Path(files[1]).read_text("utf-8").splitlines()
+    search = Greedy(max_length_offset=5)
+    assert written[2] == "".join(f"{translation}\n" for translation in both.translate(sources, search=search))
+
+
+def test_a_test_set_the_other_way_around_is_refused(tiny_model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(tiny_model, "data=toy", "data.source=fr", "data.target=en") == 1
+    told = "nmt: the test set must go from en to fr, as the model does, but `data` goes from fr to en\n"
+    assert capfd.readouterr() == ("", told)
 
 
 def test_a_baseline_is_a_file_or_a_model(
@@ -224,6 +239,11 @@ def test_what_is_kept_has_a_line_for_each_sentence_however_it_is_read(
     for name, lines in expected.items():
         with open(f"kept/{name}.txt", encoding="utf-8") as file:  # as COMET does
             assert [line.removesuffix("\n") for line in file.readlines()] == lines
+    # A line feed within a text, which a line can't hold but a dataset can.
+    with comet_files("fed") as files:
+        files.write(["one\ntwo", "\r\n"], ["x", "y"], ["", "z\n"])
+    assert Path("fed/source.txt").read_bytes() == b"one two\n  \n" and Path("fed/reference.txt").read_bytes() == b"\nz \n"
+    shutil.rmtree("fed")
     # The folder of an earlier evaluation is replaced.
     assert main(["evaluate", "--source", "a", "--hypotheses", "a", "--reference", "c", "--output", "kept"]) == 0
     assert Path("kept/hypotheses.txt").read_bytes() == Path("kept/source.txt").read_bytes()

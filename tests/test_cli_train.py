@@ -52,6 +52,16 @@ def test_default_is_the_toy_corpus(jobs: list[Job]) -> None:
     assert isinstance(job.schedule, Cosine)
 
 
+def test_the_home_folder_of_run_dir_is_known(
+    jobs: list[Job], elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(elsewhere / "home"))
+    assert train("run_dir=~/runs/a") == 0
+    assert train("-m", "run_dir=~/runs", "seed=1,2") == 0
+    folder = elsewhere / "home" / "runs"
+    assert [job.run_dir for job in jobs] == [f"{folder}/a", f"{folder}/seed=1", f"{folder}/seed=2"]
+
+
 def test_overrides_reach_the_job(jobs: list[Job]) -> None:
     overrides = ["seed=7", "device=cpu", "num_threads=2", "resume=true", "run_dir=r", "training.max_steps=3", "model.cell=gru"]
     assert train(*overrides, "search=greedy", "search.n_best=1", "schedule=constant", "schedule.warmup_steps=9") == 0

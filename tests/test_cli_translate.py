@@ -153,13 +153,18 @@ def test_search_begins_as_the_models_own(tiny_run: Path, tmp_path: Path, feed: F
     ]
 
 
-def test_several_models_translate_as_one(tiny_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]) -> None:
+def test_several_models_translate_as_one(
+    tiny_model: Path, other_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]
+) -> None:
     found = []
-    for models in ([], [str(tiny_model)], ["search.n_best=1", str(tiny_model), str(tiny_model)]):
+    for models in ([], [str(tiny_model)], ["search.n_best=1", str(tiny_model), str(tiny_model)], [str(other_model)]):
         feed(b"The dog sleeps.\nA cat eats.\n")
-        assert translate(tiny_model, *models) == 0
+        assert translate(tiny_model, "search=greedy", "search.max_length_offset=5", *models) == 0
         found.append(capfd.readouterr().out)
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1] == found[2] != found[3]
+    both = Translator.from_pretrained([tiny_model, other_model])
+    expected = both.translate(["The dog sleeps.", "A cat eats."], search=Greedy(max_length_offset=5))
+    assert found[3] == "".join(f"{translation}\n" for translation in expected)
 
 
 def test_settings_may_stand_before_and_after_options(tiny_model: Path, tmp_path: Path, searches: list[SearchStrategy]) -> None:
@@ -244,6 +249,28 @@ def test_output_file_replaces_the_old_one_through_a_link(tiny_model: Path, tmp_p
     assert link.is_symlink()
     assert target.read_text(encoding="utf-8").count("\n") == 2
     assert not (tmp_path / "target.txt.part").exists()
+
+
+def test_output_may_be_a_pipe_by_any_name(tiny_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]) -> None:
+    reader, writer = os.pipe()
+    feed(b"a\n")
+    assert translate(tiny_model, "--output", f"/dev/fd/{writer}") == 0
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as pipe:
+        found = pipe.read()
+    feed(b"a\n")
+    assert translate(tiny_model, "--output", "/dev/stdout") == 0
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == (found, "") and found.endswith("\n")
+
+
+def test_a_setting_may_be_longer_than_a_files_name(
+    tiny_model: Path, feed: Feed, searches: list[SearchStrategy]
+) -> None:
+    pieces = [f"<0x{number:02X}>" for number in range(60)]
+    feed(b"")
+    assert translate(tiny_model, f"search.forbidden_pieces=[{','.join(pieces)}]") == 0
+    assert searches[-1].forbidden_pieces == pieces
 
 
 def test_input_may_be_the_output(tiny_model: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import diversify
 import pytest
 
+from nmt.errors import UserError
+
 
 def test_the_student_learns_from_what_its_teachers_make(repository: Path, tmp_path: Path, tiny_settings: Sequence[str]) -> None:
     script = str(repository / "scripts" / "diversify.py")
@@ -48,6 +50,32 @@ def test_the_student_learns_from_what_its_teachers_make(repository: Path, tmp_pa
     assert again.count("this run is finished") == 2
     assert "translated" not in again
     assert (tmp_path / "all" / "student" / "model" / "evaluation.json").exists()
+
+
+def test_teachers_of_the_other_direction_take_the_tokenizers_turned_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = {}
+
+    def train(run_dir: Path, settings: Sequence[str]) -> Path:
+        begun[run_dir.name] = settings
+        run_dir.mkdir(parents=True, exist_ok=True)
+        config = {
+            "data": {"path": "p", "source": "en", "target": "de", "synthetic": ["f", "b"]},
+            "tokenizer": {"source_path": "en.model", "target_path": "de.model"},
+        }
+        (run_dir / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
+        return run_dir
+
+    monkeypatch.setattr(diversify, "train", train)
+    monkeypatch.setattr(diversify, "translate", lambda *_: None)
+    diversify.diversify(tmp_path, ["a=1"], ["a=1", "b=2"], 1)
+    turned = ["data.source=de", "data.target=en", "tokenizer.source_path=de.model", "tokenizer.target_path=en.model"]
+    assert begun["forward1"] == ["a=1", "b=2", "seed=1"] and begun["backward1"] == [*begun["forward1"], *turned]
+    begun.clear()
+    with pytest.raises(UserError, match="`--teachers` must be 1, as `.*student` was begun with, but is 2 instead"):
+        diversify.diversify(tmp_path, ["a=1"], ["a=1", "b=2"], 2)
+    assert not begun
 
 
 def test_a_translation_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The command ``nmt``: one sub-command a job, and what all of them promise about exit codes and messages."""
 
+import io
 import os
 import select
 import sys
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stderr, a pipe that its reader closed in none.
     """
     keep_memory()
+    _open_streams()
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()  # here, where a closed pipe is still ours to handle
@@ -52,6 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = f"`{error.filename}`: " if error.filename else ""
         return report(UserError(f"{name}{error.strerror or error}"))
     return code
+
+
+def _open_streams() -> None:
+    """Results are UTF-8 whatever the locale; a stream that the caller closed (`2>&-`) swallows what it is given."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 def report(error: UserError) -> int:

@@ -24,10 +24,10 @@ class CometFiles:
         """Write sources, translations and references."""
         if self.directory is None:
             return
-        for name, lines in zip(FILES, columns, strict=True):
-            # COMET reads with universal newlines: a carriage return would part a line, and shift all below it.
-            text = "".join(f"{line}\n" for line in lines).replace("\r", " ")
-            (self.directory / name).write_bytes(text.encode())
+        for name, texts in zip(FILES, columns, strict=True):
+            # COMET reads with universal newlines: what ends a line within a text would shift all below it.
+            lines = (text.translate({ord("\n"): " ", ord("\r"): " "}) for text in texts)
+            (self.directory / name).write_bytes("".join(f"{line}\n" for line in lines).encode())
 
 
 @contextmanager

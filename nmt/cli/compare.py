@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = [settings_for(model, overrides, files) for model in models]
     translators = [translator_of(*pair) for pair in zip(models, settings, strict=True)]
     common = settings[0]
-    sources, references = read_test_set(common, files, languages[1])
+    sources, references = read_test_set(common, files, languages)
 
     with output(chosen.output) as file:
         systems = [_translated(*parts, sources) for parts in zip(runs, translators, settings, strict=True)]

@@ -54,7 +54,7 @@ def evaluate_model(chosen: argparse.Namespace) -> tuple[Report, Mapping[str, obj
     files = chosen_files(chosen.source, chosen.reference, overrides)
     model = _load(paths, overrides, files)
     settings = model.settings
-    sources, references = read_test_set(settings, files, model.languages[1])
+    sources, references = read_test_set(settings, files, model.languages)
     baseline = _baseline(chosen.baseline, model, len(sources), overrides, files)
 
     with comet_files(chosen.output) as written:

@@ -102,12 +102,12 @@ def output(path: str | None, option: str = "--output") -> Iterator[IO[bytes]]:
     Until then the lines are in ``PATH.part`` beside it, which stays, with the lines that were finished, if the work is
     interrupted or fails. What is no regular file (a pipe, /dev/null) is written to directly. ``option`` asked for it.
     """
-    if path is None:
+    if path is None or path == "/dev/stdout":
         yield sys.stdout.buffer
         return
     target = Path(os.path.realpath(path))  # through a symbolic link: replace what it points to
-    direct = target.exists() and not target.is_file()
-    written = target if direct else target.with_name(f"{target.name}.part")
+    direct = os.path.exists(path) and not os.path.isfile(path)  # of a pipe `target` may be no path
+    written = Path(path) if direct else target.with_name(f"{target.name}.part")
     try:
         file = written.open("wb")
     except OSError as error:

@@ -1,8 +1,8 @@
 """Model directories and settings from the command line become a translator; shared by all who translate."""
 
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -19,7 +19,7 @@ _SETTING = re.compile(r"[^/=]+=")
 
 def told_apart(arguments: Sequence[str], what: str) -> tuple[list[str], list[str]]:
     """Paths and settings. Raises ``UsageError`` if there is no path; ``what`` says of what."""
-    settings = [argument for argument in arguments if _SETTING.match(argument) and not Path(argument).is_dir()]
+    settings = [argument for argument in arguments if _SETTING.match(argument) and not os.path.isdir(argument)]
     paths = [argument for argument in arguments if argument not in settings]
     if not paths:
         raise UsageError(f"at least one {what} must be given, but there are only settings")

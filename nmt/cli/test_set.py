@@ -1,5 +1,6 @@
 """The sentences of the test set that a command line asks for; shared by evaluate and compare."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from nmt.cli.load import compose_for
 from nmt.config.evaluate import EvaluateConfig
 from nmt.data.corpus import load_pairs
 from nmt.data.parallel import read_parallel
+from nmt.errors import UserError
 from nmt.evaluation import count
 from nmt.model_directory import LoadedModel
 
@@ -20,8 +22,10 @@ def settings_for(model: LoadedModel, overrides: Sequence[str], files: tuple[Path
     return to_settings(config, EvaluateConfig)
 
 
-def read_test_set(settings: EvaluateConfig, files: tuple[Path, Path] | None, target_language: str) -> tuple[list[str], list[str]]:
-    """Sources and references, line by line; blank ones stay.
+def read_test_set(
+    settings: EvaluateConfig, files: tuple[Path, Path] | None, languages: tuple[str, str]
+) -> tuple[list[str], list[str]]:
+    """Sources and references, line by line, for models that translate between the ``languages``; blank ones stay.
 
     Also tries whether they can be scored: a tokeniser that is missing shows now, not after the work.
     """
@@ -31,10 +35,21 @@ def read_test_set(settings: EvaluateConfig, files: tuple[Path, Path] | None, tar
     else:
         data = settings.data
         assert data is not None
+        _compare_languages((data.source, data.target), languages)
         names = {"train": data.train, "validation": data.validation, "test": data.test}
         name, *first = settings.split.partition("[")
         found = load_pairs(data, "".join([names.get(name, name), *first]), keep_blank=True)
         sources, references = found.sources(), found.targets()
     first = references[:1]
-    count(first, first, tokenize=settings.tokenize, target_language=target_language, lowercase=settings.lowercase)
+    count(first, first, tokenize=settings.tokenize, target_language=languages[1], lowercase=settings.lowercase)
     return sources, references
+
+
+def _compare_languages(found: tuple[str, str], wanted: tuple[str, str]) -> None:
+    """Languages are names of columns: others may be the same ones by another name, but not if they are turned around."""
+    if found == wanted:
+        return
+    told = f"the test set must go from {' to '.join(wanted)}, as the model does, but `data` goes from {' to '.join(found)}"
+    if found == wanted[::-1]:
+        raise UserError(told)
+    print(f"warning: {told}", file=sys.stderr)

@@ -60,6 +60,7 @@ def _run_together(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
     sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
+    arguments = [_with_home(argument) for argument in arguments]
     overrides = []
     for override in filter(_is_override, arguments):
         # Every job of a sweep gets a folder of its own in run_dir, which has one value therefore.
@@ -90,6 +91,12 @@ def _typed(arguments: Sequence[str], name: str) -> str:
     """What was typed as the value of a setting: the last one counts."""
     values = [value for key, _, value in (argument.partition("=") for argument in arguments) if key == name]
     return values[-1] if values else ""
+
+
+def _with_home(argument: str) -> str:
+    """`run_dir=~/x` as other paths are read: not every shell puts in the home folder there."""
+    name, is_setting, value = argument.partition("=")
+    return f"{name}={os.path.expanduser(value)}" if is_setting and name == "run_dir" else argument
 
 
 def _is_override(argument: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
+from nmt.atomic import synchronise
 from nmt.errors import UserError
 
 Facts = dict[str, Any]
@@ -32,6 +33,8 @@ def cached_folder(key: str, write: Callable[[Path], object]) -> Path:
     try:
         temporary.mkdir(parents=True)
         write(temporary)
+        for file in [*temporary.rglob("*"), temporary]:
+            synchronise(file)
         try:
             temporary.rename(folder)
         except OSError:

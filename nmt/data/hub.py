@@ -1,6 +1,8 @@
 """Hugging Face `datasets`: hub ids, folders of data files, folders written by `save_to_disk`."""
 
+import glob
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,8 +54,9 @@ def _load_folder(folder: Path, split: str) -> dict[str, datasets.Dataset]:
         builder = _builder(file.name)
         if builder and Path(file.name.removesuffix(".gz")).stem == split:
             options = words if builder == "csv" else {}
-            return {split: datasets.load_dataset(builder, data_files=str(file), split="train", **options)}
-    options = words if any(folder.rglob("*.csv")) else {}
+            return {split: datasets.load_dataset(builder, data_files=glob.escape(str(file)), split="train", **options)}
+    builders = Counter(filter(None, (_builder(file.name) for file in folder.rglob("*")))).most_common(1)
+    options = words if builders and builders[0][0] == "csv" else {}
     return dict(datasets.load_dataset(path, **options))
 
 

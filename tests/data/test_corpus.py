@@ -105,6 +105,20 @@ def write_csv_shards(folder: Path, split: str) -> None:
     write_csv(folder, f"{split}-1", ROWS[3:])
 
 
+def write_csv_shards_gzip(folder: Path, split: str) -> None:
+    write_csv_shards(folder, split)
+    for file in folder.glob("*.csv"):
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+
+
+def write_jsonl_shards_beside_a_table(folder: Path, split: str) -> None:
+    for number, part in enumerate((ROWS[:3], ROWS[3:])):
+        lines = [json.dumps({"en": left, "de": right}) + "\n" for left, right in part]
+        (folder / f"{split}-{number}.jsonl").write_text("".join(lines), "utf-8")
+    (folder / "counts.csv").write_text("en,de\n1,2\n", "utf-8")
+
+
 FORMS: dict[str, Callable[[Path, str], object]] = {
     "parallel": write_parallel,
     "gzip": write_gzip,
@@ -117,6 +131,8 @@ FORMS: dict[str, Callable[[Path, str], object]] = {
     "parquet shards": write_shards,
     "csv": write_csv,
     "csv shards": write_csv_shards,
+    "csv shards, gzip": write_csv_shards_gzip,
+    "jsonl shards beside a table": write_jsonl_shards_beside_a_table,
     "saved splits": lambda folder, split: datasets.DatasetDict({split: nested()}).save_to_disk(folder),
     "saved split": lambda folder, split: flat().save_to_disk(folder),
 }
@@ -131,6 +147,13 @@ def test_every_form_gives_the_same_pairs(write: Callable[[Path, str], object], t
     assert len(pairs) == len(ROWS)
     write_parallel(tmp_path / "same", "train")
     assert pairs.fingerprint == load_pairs(config(tmp_path / "same"), "train").fingerprint
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a[1]*"
+    folder.mkdir()
+    write_jsonl(folder, "train")
+    assert rows(load_pairs(config(folder), "train")) == ROWS
 
 
 def test_forms_can_be_forced(tmp_path: Path) -> None:
