@@ -147,7 +147,7 @@ class Translator:
             source=text,
             source_pieces=translation.source_pieces,
             hypotheses=translation.hypotheses,
-            tree=search_tree(history, self.tokenizers.target.pieces),
+            tree=search_tree(history, [one.score for one in chunk.hypotheses], self.tokenizers.target.pieces),
         )
 
     def score(self, source: str, target: str) -> ForcedTarget:

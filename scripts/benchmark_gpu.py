@@ -136,7 +136,8 @@ def profile_steps(run_dir: Path, settings: dict[str, str], steps: int) -> dict[s
     from nmt.training.reporting import Reporter
 
     last = WARM_UP_STEPS + steps
-    long = dict.fromkeys(("validate_every", "checkpoint_every", "log_every", "max_steps"), str(last))
+    # One step more than is looked at: in the last one the weights are checked, which waits for the GPU.
+    long = dict.fromkeys(("validate_every", "checkpoint_every", "log_every", "max_steps"), str(last + 1))
     settings = settings | {f"training.{name}": value for name, value in long.items()} | {"training.validation_sentences": "1"}
     window, advance = Window(settings["device"]), Reporter.advance
     done = 0

@@ -10,7 +10,7 @@ environment
 run_dir=runs/toy
 if [ -f "$run_dir/model/config.json" ]; then
     echo "== $run_dir holds a finished translator already; remove the folder to train it again"
-elif [ -d "$run_dir/checkpoints/last" ]; then
+elif [ -d "$run_dir/checkpoints/last" ] || [ -d "$run_dir/checkpoints/previous" ]; then
     echo "== going on with the training in $run_dir"
     .venv/bin/nmt train run_dir="$run_dir" resume=true
 else

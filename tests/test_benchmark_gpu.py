@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partialmethod
 from pathlib import Path
 
 import benchmark_gpu
 import pytest
 import torch
+
+from nmt.training.loop import Trainer
 
 
 def run(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +49,21 @@ def test_both_runs_on_a_cpu(repository: Path, tiny_corpus: Path, tiny_training: 
     assert figures["synchronisations_a_step"] == 0
     assert figures["commit"] and figures["machine"]["cores"] and figures["versions"]["torch"] == torch.__version__
     assert figures["device"] == "cpu" and "share_of_time_in_kernels" in result.stderr
+
+
+def test_the_weights_are_checked_outside_of_the_window(
+    tiny_settings: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    for owner, name in ((benchmark_gpu.Window, "open"), (benchmark_gpu.Window, "close"), (Trainer, "_has_finite_weights")):
+        monkeypatch.setattr(owner, name, partialmethod(_noted, getattr(owner, name), events, name))
+    benchmark_gpu.profile_steps(tmp_path / "run", dict(setting.split("=", 1) for setting in tiny_settings), 2)
+    assert events[:2] == ["open", "close"] and "_has_finite_weights" in events
+
+
+def _noted(self: object, method: Callable[[object], object], events: list[str], name: str) -> object:
+    events.append(name)
+    return method(self)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -252,6 +252,14 @@ def test_a_model_error_is_told_and_the_conversation_goes_on(talk: Talk, conversa
     assert "nmt: the text to inspect must have at most 8 pieces, but has" in err
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")
+def test_a_page_that_cannot_be_written_ends_nothing(talk: Talk, tmp_path: Path) -> None:
+    (tmp_path / "full.html").symlink_to("/dev/full")
+    out, err = talk(SENTENCES[0], f":save {tmp_path / 'full.html'}", SENTENCES[1])
+    assert out.count("\n") == 2
+    assert f"nmt: `:save` must write to `{tmp_path / 'full.html'}`, but cannot: No space left on device\n" in err
+
+
 def test_the_history_outlives_the_prompt(talk: Talk, history: Path) -> None:
     history.parent.mkdir(parents=True)
     history.write_text("猫です。\nold\n", encoding="utf-8")
@@ -263,6 +271,27 @@ def test_the_history_outlives_the_prompt(talk: Talk, history: Path) -> None:
     assert [readline.get_history_item(number) for number in (1, 2)] == ["猫です。", "old"]
     assert history.read_text(encoding="utf-8").endswith("猫です。\nold\n")
     assert stat.S_IMODE(history.stat().st_mode) & 0o077 == 0  # what people translate is their own business
+
+
+def test_prompts_share_their_history_line_by_line(
+    conversation: Conversation, history: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(prompt: str) -> str:
+        line = next(typed)
+        if line == "closed":
+            raise SystemExit
+        if line == "meanwhile":  # in another prompt
+            with history.open("a", encoding="utf-8") as file:
+                file.write("theirs\n")
+            line = next(typed)
+        readline.add_history(line)
+        return line
+
+    typed = iter([":help", "meanwhile", ":nbest 2", "closed"])
+    monkeypatch.setattr("builtins.input", ask)
+    with pytest.raises(SystemExit):
+        converse(conversation, str, None)
+    assert history.read_text(encoding="utf-8").splitlines()[-3:] == [":help", "theirs", ":nbest 2"]
 
 
 @pytest.mark.parametrize("place", ["file", "relative", "homeless"])

@@ -124,8 +124,12 @@ def _save(conversation: Conversation, path: str) -> str:
     from nmt.inspection.page import inspection_page
 
     about = [("model", conversation.model), ("search", describe_search(conversation.searched or conversation.search))]
-    with output(os.path.expanduser(path), ":save") as file:
-        file.write(inspection_page(inspection, about).encode())
+    page = inspection_page(inspection, about).encode()
+    try:
+        with output(os.path.expanduser(path), ":save") as file:
+            file.write(page)
+    except OSError as error:
+        raise UserError(f"`:save` must write to `{path}`, but cannot: {error.strerror}") from error
     return f"  saved as `{path}`"
 
 

@@ -22,11 +22,13 @@ def converse(conversation: Conversation, to_line: Callable[[Translation], str], 
     Ctrl-C gives up a line, or its translation. Everything but translations goes to stderr.
     """
     print("One line, one translation; :help lists commands, Ctrl-D leaves.", file=sys.stderr)
-    with _stdout_kept_for_results() as stdout, _line_editing():
+    with _stdout_kept_for_results() as stdout, _line_editing() as keep:
         results = stdout if file is None else file
         while True:
             try:
-                for line in input("> ").split("\n"):  # what is pasted may have several
+                typed = input("> ")
+                keep()
+                for line in typed.split("\n"):  # what is pasted may have several
                     _answer(conversation, line, to_line, results)
             except KeyboardInterrupt:
                 print(file=sys.stderr)
@@ -66,12 +68,15 @@ def _stdout_kept_for_results() -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _line_editing() -> Iterator[None]:
-    """Line editing, the Tab key for names of commands, and a history that outlives the process, where the system has these."""
+def _line_editing() -> Iterator[Callable[[], None]]:
+    """Line editing, the Tab key for names of commands, and a history that outlives the process, where the system has these.
+
+    Yields what puts the newest lines into the history's file: at once, as other prompts have lines for it too.
+    """
     try:
         import readline
     except ImportError:
-        yield
+        yield lambda: None
         return
     tab = "bind ^I rl_complete" if "libedit" in (readline.__doc__ or "") else "tab: complete"
     readline.parse_and_bind(tab)
@@ -79,13 +84,22 @@ def _line_editing() -> Iterator[None]:
     readline.set_completer(_complete)
     readline.set_history_length(_HISTORY)
     with suppress(*_NO_HISTORY):
-        readline.read_history_file(_history_file())
-    try:
-        yield
-    finally:
-        with suppress(*_NO_HISTORY):
-            _history_file().parent.mkdir(parents=True, exist_ok=True)
-            readline.write_history_file(_history_file())
+        file = _history_file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            readline.write_history_file(file)  # in the form of its own that the library may have
+        file.chmod(0o600)
+        readline.read_history_file(file)
+    known = readline.get_current_history_length()
+
+    def keep() -> None:
+        nonlocal known
+        new, known = readline.get_current_history_length() - known, readline.get_current_history_length()
+        if new > 0:
+            with suppress(*_NO_HISTORY):
+                readline.append_history_file(new, _history_file())
+
+    yield keep
 
 
 def _complete(text: str, number: int) -> str | None:

@@ -6,7 +6,7 @@ from nmt.comparison.differences import Difference, Differences
 from nmt.comparison.results import Comparison
 from nmt.comparison.runs import Training
 from nmt.pages.charts import Interval, Series, interval_chart, line_chart
-from nmt.pages.document import figure, labelled, page, section, side_by_side, table
+from nmt.pages.document import figure, labelled, page, section, sentence, side_by_side, table
 from nmt.pages.html import Html, element, together
 
 
@@ -86,11 +86,10 @@ def _by_minutes(training: Training) -> list[tuple[float, float]]:
 def _differences(comparison: Comparison, differences: Differences) -> Html:
     baseline, run = _names(comparison)[0], differences.run
     sentences = len(comparison.test_set.sources)
+    told = "The numbers are chrF2 of the sentence." if differences.gains or differences.losses else "In chrF2 none does."
     return section(
         f"{run} against {baseline}: the sentences that differ most",
-        element(
-            "p", None, f"{differences.differing:,} of {sentences:,} translations differ. The numbers are chrF2 of the sentence."
-        ),
+        element("p", None, f"{differences.differing:,} of {sentences:,} translations differ. {told}"),
         _examples(f"{run} is better", differences.gains, comparison, run),
         _examples(f"{run} is worse", differences.losses, comparison, run),
     )
@@ -109,14 +108,9 @@ def _example(one: Difference, comparison: Comparison, run: str) -> Html:
     return labelled(
         [
             (f"line {one.line:,}", element("strong", None, f"{one.gain:+.1f}")),
-            ("source", _text(one.source, source)),
-            ("reference", _text(one.reference, target)),
-            (f"{baseline}, {one.baseline_chrf:.1f}", _text(one.baseline, target)),
-            (f"{run}, {one.chrf:.1f}", _text(one.translation, target)),
+            ("source", sentence(one.source, source)),
+            ("reference", sentence(one.reference, target)),
+            (f"{baseline}, {one.baseline_chrf:.1f}", sentence(one.baseline, target)),
+            (f"{run}, {one.chrf:.1f}", sentence(one.translation, target)),
         ]
     )
-
-
-def _text(text: str, language: str) -> Html:
-    """A sentence in its language, which a browser asks for its direction and its characters."""
-    return element("span", {"lang": language, "dir": "auto"}, text)

@@ -160,8 +160,9 @@ def _told(search: Mapping[str, object]) -> str:
 
 def _examples(baseline: str, differences: Differences, sentences: int) -> str:
     differing = f"{differences.differing:,} of {sentences:,} translations differ"
-    lines = [f"{differences.run} against {baseline}: {differing}{'; the most, by chrF2:' if differences.differing else ''}"]
-    for one in (*differences.gains[:_IN_TABLE], *differences.losses[:_IN_TABLE]):
+    examples = (*differences.gains[:_IN_TABLE], *differences.losses[:_IN_TABLE])
+    lines = [f"{differences.run} against {baseline}: {differing}{'; the most, by chrF2:' if examples else ''}"]
+    for one in examples:
         lines.append(f"{one.gain:+.1f}   line {one.line:,}")
         lines += [f"  source: {one.source}", f"  reference: {one.reference}"]
         lines += [f"  {baseline}: {one.baseline}", f"  {differences.run}: {one.translation}"]

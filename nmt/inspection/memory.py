@@ -83,7 +83,7 @@ def jacobian_norms(layer: RecurrentLayer, inputs: Tensor, start: Tensor, longest
     states = _states(layer, inputs, start)
     # ∂ rows · h_T / ∂s_T; of [h; c], c_T takes no part in h_T beyond what h_T is
     product = torch.cat([rows, rows.new_zeros(len(rows), layer.state_size - layer.hidden_size)], dim=1)
-    norms = [product.square().sum()]
+    norms = [product.double().square().sum()]
     for position in range(len(inputs) - 1, max(0, len(inputs) - 1 - longest), -1):
         before = states[position - 1].expand(len(rows), -1).clone().requires_grad_()
         with torch.enable_grad():
@@ -91,7 +91,7 @@ def jacobian_norms(layer: RecurrentLayer, inputs: Tensor, start: Tensor, longest
             after = layer.step(inputs[position].unsqueeze(0), before).state
         # row by row: (∂ row · h_T / ∂s_t) (∂s_t / ∂s_{t−1})
         (product,) = torch.autograd.grad(after, before, product)
-        norms.append(product.square().sum())
+        norms.append(product.double().square().sum())  # in fp32 the squares vanish long before the norms do
     return (torch.stack(norms) / layer.hidden_size).sqrt()
 
 

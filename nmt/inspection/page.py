@@ -13,7 +13,7 @@ from nmt.inspection.result import Inspection
 from nmt.inspection.tree_drawing import TREE_STYLE, draw_tree
 from nmt.pages.bars import Bar, bar_chart
 from nmt.pages.charts import legend
-from nmt.pages.document import figure, flowing, labelled, page, scrolling, section
+from nmt.pages.document import figure, flowing, labelled, page, scrolling, section, sentence
 from nmt.pages.heat_map import colour_bar, heat_map
 from nmt.pages.html import Html, element, together
 from nmt.pages.tracks import Heat, Lines, tracks
@@ -24,7 +24,7 @@ def inspection_page(inspection: Inspection, about: Sequence[tuple[str, str]] = (
     best = inspection.hypotheses[0]
     return page(
         "Inside a translation",
-        labelled([("source", inspection.source), ("translation", best.text), *about]),
+        labelled([("source", sentence(inspection.source)), ("translation", sentence(best.text)), *about]),
         section("Translations", _said(words.TRANSLATIONS), _translations(inspection)),
         section("Probability of each piece", _said(words.PROBABILITIES), _probabilities(inspection)),
         section("Attention", *_attention(inspection)),
@@ -42,7 +42,7 @@ def _translations(inspection: Inspection) -> Html:
     rows = []
     for rank, one in enumerate(inspection.hypotheses, start=1):
         told = f" log-probability {one.log_prob:.3f}{'' if one.finished else ', cut at the length limit'}"
-        rows.append((f"{rank}. score {one.score:.3f}", together(one.text, element("span", {"class": "soft"}, told))))
+        rows.append((f"{rank}. score {one.score:.3f}", together(sentence(one.text), element("span", {"class": "soft"}, told))))
     return labelled(rows)
 
 

@@ -15,9 +15,9 @@ class Node:
 
     ``step`` counts from 1; the root is step 0, has the piece "" and stands for nothing written yet. ``parent`` is the number of
     the node before it in the list, None at the root. ``log_prob`` is that of all pieces on the way (natural logarithm).
-    ``score`` is what the hypothesis that ends here was ranked by, None where none ends. ``rank`` is the place, from 0, of the
-    hypothesis that ends here among the n best, None if it is not among them. ``pruned``: no hypothesis of the n best goes
-    through here.
+    ``score`` is what the hypothesis that ends here was ranked by, None where none ends, or only one that was not. ``rank`` is the
+    place, from 0, of the hypothesis that ends here among the n best, None if it is not among them. ``pruned``: no hypothesis of
+    the n best goes through here.
     """
 
     step: int
@@ -29,10 +29,13 @@ class Node:
     pruned: bool
 
 
-def search_tree(history: History, pieces: Callable[[Sequence[int]], list[str]]) -> list[Node]:
-    """The tree of the search of one sentence; ``pieces`` names ids. Parents come before their children, the root first."""
+def search_tree(history: History, n_best: Sequence[float], pieces: Callable[[Sequence[int]], list[str]]) -> list[Node]:
+    """The tree of the search of one sentence, whose ``n_best`` have these scores; ``pieces`` names ids. Parents come before
+    their children, the root first.
+    """
     (ends,) = history.ends
     ranks = {end: rank for rank, end in enumerate(ends)}
+    ranked_anew = any(history.score[step - 1][entry] != score for (step, entry), score in zip(ends, n_best, strict=True))
     kept = _on_the_way(history, ends)
     numbers = {(0, 0): 0}
     nodes = [Node(0, "", None, 0.0, None, None, pruned=False)]
@@ -46,8 +49,10 @@ def search_tree(history: History, pieces: Callable[[Sequence[int]], list[str]]) 
             place = (step, entry)
             numbers[place] = len(nodes)
             parent = numbers[step - 1, parents[entry]]
-            ended = score if score > -math.inf else None
-            nodes.append(Node(step, piece, parent, log_prob, ended, ranks.get(place), pruned=place not in kept))
+            rank = ranks.get(place)
+            ended = None if score == -math.inf or ranked_anew else score
+            ended = ended if rank is None else n_best[rank]
+            nodes.append(Node(step, piece, parent, log_prob, ended, rank, pruned=place not in kept))
     return nodes
 
 

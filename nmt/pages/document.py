@@ -99,6 +99,11 @@ def labelled(items: Sequence[tuple[str, str]]) -> Html:
     return element("dl", None, *pairs)
 
 
+def sentence(text: str, language: str = "") -> Html:
+    """A sentence, in its ``language`` if that is known: what a browser takes its direction and its characters from."""
+    return element("span", ({"lang": language} if language else {}) | {"dir": "auto"}, text)
+
+
 def scrolling(*content: str) -> Html:
     """A box that scrolls sideways by itself, also by the arrow keys."""
     return element("div", {"class": "scroll", "tabindex": "0"}, together(*content))

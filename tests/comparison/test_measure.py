@@ -1,11 +1,13 @@
 """The figures of a comparison are those of `nmt evaluate`, and its JSON, its table and its laws agree."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from nmt.comparison.differences import SHOWN
 from nmt.comparison.measure import compare
+from nmt.comparison.page import comparison_page
 from nmt.comparison.results import Comparison, Conditions, ParallelText, System
 from nmt.evaluation import bleu, score
 
@@ -79,6 +81,14 @@ def test_the_table_is_aligned_and_holds_everything(comparison: Comparison) -> No
     assert "<script>alert('x')</script>" in rest[1]
     for text in (comparison.results[0].bleu.signature, comparison.results[0].chrf.signature, "cpu, 1 thread, batch_size 64"):
         assert text in rest[2]
+
+
+def test_systems_that_differ_in_spaces_alone_have_no_examples(comparison: Comparison, test_set: ParallelText) -> None:
+    system = comparison.results[0].system
+    spaced = replace(system, translations=[f"{text} " for text in system.translations])
+    found = compare([system, spaced], test_set, Conditions("cpu", 1, 64))
+    assert f"{len(test_set.sources)} translations differ\n" in found.table()
+    assert "translations differ. In chrF2 none does.</p></section>" in comparison_page(found)
 
 
 def test_one_run_alone_is_a_comparison(comparison: Comparison, test_set: ParallelText) -> None:

@@ -60,15 +60,16 @@ def test_a_gru_whose_update_gate_is_shut_remembers_everything() -> None:
     torch.testing.assert_close(norms, torch.ones_like(norms))
 
 
-def test_a_contracting_simple_layer_forgets_geometrically() -> None:
-    layer = layer_of(Cell.rnn)
+@pytest.mark.parametrize(("factor", "dtype"), [(0.8, torch.float64), (0.2, torch.float32)])
+def test_a_contracting_simple_layer_forgets_geometrically(factor: float, dtype: torch.dtype) -> None:
+    layer = layer_of(Cell.rnn).to(dtype)
     assert isinstance(layer, SimpleLayer)
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.zero_()
-        layer.rnn.weight_hh_l0.copy_(0.8 * torch.linalg.qr(torch.randn(HIDDEN, HIDDEN).double())[0])
-    norms = jacobian_norms(layer, torch.zeros(30, INPUT).double(), torch.zeros(HIDDEN).double())
-    torch.testing.assert_close(norms, 0.8 ** torch.arange(30).double())
+        layer.rnn.weight_hh_l0.copy_(factor * torch.linalg.qr(torch.randn(HIDDEN, HIDDEN).double())[0])
+    norms = jacobian_norms(layer, torch.zeros(42, INPUT, dtype=dtype), torch.zeros(HIDDEN, dtype=dtype))
+    torch.testing.assert_close(norms.double(), factor ** torch.arange(41).double(), rtol=1e-4, atol=0)
 
 
 def test_probes_measure_norms() -> None:

@@ -5,6 +5,7 @@ import re
 import struct
 import warnings
 from collections.abc import Callable
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -45,7 +46,10 @@ class Seen(HTMLParser):
 
 def test_every_model_has_a_page(system: Translator) -> None:
     found = system.inspect(TEXT)
-    seen = Seen(inspection_page(found, [("model", NASTY)]))
+    page = inspection_page(found, [("model", NASTY)])
+    for text in (TEXT, *(one.text for one in found.hypotheses)):  # from right to left, if its signs are written so
+        assert f'<span dir="auto">{escape(text, quote=False)}</span>' in page
+    seen = Seen(page)
     assert TEXT in seen.texts and NASTY in seen.texts
     assert not {"script", "link", "b", "iframe"} & set(seen.tags)
     assert all(address.startswith("data:image/png;base64,") for address in seen.addresses)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from nmt.inspection.tree import Node
-from nmt.search import Beam, Greedy, Sampling, SearchStrategy
+from nmt.search import MBR, Beam, Greedy, Sampling, SearchStrategy
+from nmt.search.mbr import Proposing
 from nmt.translator import Translator
 
 BOUNDS = {"max_length_ratio": 0.5, "max_length_offset": 6}
@@ -16,6 +17,8 @@ SEARCHES = [
     Greedy(**BOUNDS),
     Sampling(**BOUNDS, n_best=4, temperature=0.3),
     Sampling(**BOUNDS, n_best=4, top_k=2, seed=3),
+    MBR(**BOUNDS, n_best=2, candidates=4, temperature=2.0),
+    MBR(**BOUNDS, n_best=2, candidates=4, candidates_by=Proposing.beam),
 ]
 TEXT = "The woman on the red bike"
 
@@ -36,7 +39,7 @@ def test_laws_of_the_tree(search: SearchStrategy, make: Callable[..., Translator
         assert node.step == parent.step + 1
         assert node.log_prob <= parent.log_prob
         assert parent.score is None  # what has ended does not go on
-        assert node.score is None or node.score <= 0
+        assert node.score is None or node.score <= 0 or isinstance(search, MBR)
 
     leaves = {node.rank: number for number, node in enumerate(tree) if node.rank is not None}
     assert sorted(leaves) == list(range(len(found.hypotheses)))
@@ -46,6 +49,8 @@ def test_laws_of_the_tree(search: SearchStrategy, make: Callable[..., Translator
         assert tree[leaves[rank]].log_prob == hypothesis.log_prob
         assert tree[leaves[rank]].score == hypothesis.score
 
+    if isinstance(search, MBR):
+        assert all(node.score is None for node in tree if node.rank is None)
     kept = {0, *(number for leaf in leaves.values() for number in path(tree, leaf))}
     assert [number in kept for number in range(len(tree))] == [not node.pruned for node in tree]
 
