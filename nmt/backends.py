@@ -61,6 +61,8 @@ def model_of(
     if backend == Backend.torch:
         if quantised or shortlist:
             name = "quantised" if quantised else "shortlist"
+            if not on_cpu:
+                raise UserError(f"`device` must be auto or cpu with `{name}=true`, but is {device} instead")
             raise UserError(f"`{name}` must be false with PyTorch, but is true: `nmt export` the model, and install `nmt[onnx]`")
         return _in_torch(loaded, device, num_threads)
     if not on_cpu:

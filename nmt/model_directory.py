@@ -81,7 +81,7 @@ class LoadedModel:
         source, target = len(self.tokenizers.source), len(self.tokenizers.target)
         try:
             model = build(self.config, source, target, self.tokenizers.joint)
-        except (UserError, RuntimeError) as error:  # RuntimeError: there is not that much memory
+        except (UserError, RuntimeError, TypeError) as error:  # not that much memory, or a size that is no 64-bit number
             raise UserError(f"`{self.directory / CONFIG}` describes a model that can't be built: {error}") from error
         load_weights(self.directory / WEIGHTS, model)
         return model.eval()

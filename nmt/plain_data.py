@@ -51,7 +51,10 @@ def _value(name: str, kind: Any, value: Any) -> Any:
             raise UserError(f"`{name}` must be one of {', '.join(choices)}, but is {json.dumps(value)} instead")
         return kind(value)
     if kind is float and type(value) is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise UserError(f"`{name}` must be a number below 10^308, but has {len(str(value))} digits") from None
     if type(value) is not kind:
         wanted = "object" if nested else kind.__name__
         raise UserError(f"`{name}` must be of type {wanted}, but is {json.dumps(value)} instead")

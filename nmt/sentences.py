@@ -6,8 +6,13 @@ from collections.abc import Iterable
 SENTENCE_ENDS = tuple(".!?…。！？।؟")
 IDEOGRAPHIC_ENDS = tuple("。！？")  # no space follows these
 
-# What closes a quotation goes on with the sentence around it, as in 「行く。」と言った.
-_GAP = re.compile(r"(?<=[.!?…।؟])\s+(?=\S)|(?<=[。！？])\s*(?![\s。！？…」』）〕〉》】”’\"')]|$)")
+# After an ideographic end these belong to the sentence: what closes a quotation goes on with the one around it, as in
+# 「行く。」と言った.
+GOING_ON = tuple("。！？…」』）〕〉》】”’\"')")
+
+_GAP = re.compile(rf"(?<=[.!?…।؟])\s+(?=\S)|(?<=[。！？])\s*(?![\s{re.escape(''.join(GOING_ON))}]|$)")
+# Han, kana, and the punctuation of both, in the wide form too.
+_UNSPACED = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff65\U00020000-\U0003ffff]")
 _SHORT = 3  # letters of an abbreviation
 
 
@@ -29,11 +34,13 @@ def split_sentences(text: str) -> list[str]:
 
 
 def join_sentences(sentences: Iterable[str]) -> str:
-    """One text, with a space between sentences, unless the first of them ends by an ideographic sign. Empty ones are left out."""
+    """One text, with a space between sentences, or parts of them, unless the script has none there: after an ideographic end,
+    and between Han or kana. Empty ones are left out.
+    """
     text = ""
     for sentence in filter(None, sentences):
-        gap = "" if not text or text.endswith(IDEOGRAPHIC_ENDS) else " "
-        text += gap + sentence
+        together = text.endswith(IDEOGRAPHIC_ENDS) or (_UNSPACED.match(text[-1:]) and _UNSPACED.match(sentence))
+        text += sentence if not text or together else f" {sentence}"
     return text
 
 

@@ -1,6 +1,6 @@
 """A translation as a value: what ``nmt.translator`` gives and others show, score or serve."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,8 +68,9 @@ class ForcedTarget:
         return sum(self.log_probs)
 
 
-def joined(source: str, parts: Sequence[Translation]) -> Translation:
-    """The translations of a source's parts as one of the whole; scores and log-probabilities add up.
+def joined(source: str, parts: Sequence[Translation], score_of_whole: Callable[[Sequence[float]], float]) -> Translation:
+    """The translations of a source's parts as one of the whole, with the score that a search makes of theirs
+    (``SearchStrategy.score_of_whole``); log-probabilities add up.
 
     The second best is the second best of every part that has one, and so on. Parts without hypotheses add nothing.
     """
@@ -78,17 +79,22 @@ def joined(source: str, parts: Sequence[Translation]) -> Translation:
     return Translation(
         source,
         [piece for part in parts for piece in part.source_pieces],
-        [_joined([part.hypotheses[min(rank, len(part.hypotheses) - 1)] for part in parts]) for rank in range(best)],
+        [
+            _joined([part.hypotheses[min(rank, len(part.hypotheses) - 1)] for part in parts], score_of_whole)
+            for rank in range(best)
+        ],
     )
 
 
-def _joined(parts: Sequence[TranslatedHypothesis]) -> TranslatedHypothesis:
+def _joined(
+    parts: Sequence[TranslatedHypothesis], score_of_whole: Callable[[Sequence[float]], float]
+) -> TranslatedHypothesis:
     weights = [part.attention for part in parts if part.attention is not None]
     return TranslatedHypothesis(
         text=join_sentences(part.text for part in parts),
         pieces=[piece for part in parts for piece in part.pieces],
         log_prob=sum(part.log_prob for part in parts),
-        score=sum(part.score for part in parts),
+        score=score_of_whole([part.score for part in parts]),
         finished=all(part.finished for part in parts),
         attention=_block_diagonal(weights) if weights else None,  # no part sees another
         repeating=any(part.repeating for part in parts),

@@ -17,8 +17,8 @@ from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.search.repetition import loop_end
-from nmt.sentences import IDEOGRAPHIC_ENDS, SENTENCE_ENDS
-from nmt.tokenizer import BOS, EOS, Tokenizer, TokenizerPair
+from nmt.sentences import GOING_ON, IDEOGRAPHIC_ENDS, SENTENCE_ENDS
+from nmt.tokenizer import BOS, EOS, UNK, Tokenizer, TokenizerPair
 from nmt.translation import ForcedTarget as ForcedTarget
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
 from nmt.translation import Translation as Translation
@@ -118,13 +118,14 @@ class Translator:
             chunks += [_Chunk(line, ids, [] if number else begin) for number, ids in enumerate(parts)]
         # The longest first: if memory does not suffice, it shows at once.
         by_length = sorted(chunks, key=lambda chunk: len(chunk.ids), reverse=True)
+        search = search or self.search
         for start in range(0, len(by_length), batch_size):
-            self._search(by_length[start : start + batch_size], search or self.search, with_attention)
+            self._search(by_length[start : start + batch_size], search, with_attention)
         parts_of: list[list[Translation]] = [[] for _ in texts]
         for chunk in chunks:
             chunk.hypotheses = [self._without_loop(found, len(chunk.prefix)) for found in chunk.hypotheses]
             parts_of[chunk.line].append(self._translation(texts[chunk.line], chunk))
-        return [joined(text, parts) for text, parts in zip(texts, parts_of, strict=True)]
+        return [joined(text, parts, search.score_of_whole) for text, parts in zip(texts, parts_of, strict=True)]
 
     def inspect(self, text: str, *, search: SearchStrategy | None = None) -> "Inspection":
         """Translate a sentence, and tell how: gates and states, attention, probabilities, the tree of the search.
@@ -175,7 +176,11 @@ class Translator:
         if isinstance(prefixes, str) or len(prefixes) != len(texts):
             found = "one string" if isinstance(prefixes, str) else len(prefixes)
             raise UserError(f"`prefixes` must be a list of one string for each of the {len(texts)} texts, but is {found} instead")
-        return self.tokenizers.target.encode(prefixes)
+        encoded = self.tokenizers.target.encode(prefixes)
+        for prefix, ids in zip(prefixes, encoded, strict=True):
+            if UNK in ids:
+                raise UserError(f"a prefix must consist of signs that the target's vocabulary has, but `{prefix}` does not")
+        return encoded
 
     def _uncut(self, text: str, name: str) -> list[int]:
         """The ids of a source that must not be cut; mistakes begin with ``name``."""
@@ -263,7 +268,9 @@ def _cut(pieces: list[str]) -> int:
 
 
 def _ends_sentence(before: str, after: str) -> bool:
-    return before.endswith(IDEOGRAPHIC_ENDS) or (before.endswith(SENTENCE_ENDS) and _starts_word(before, after))
+    if before.endswith(IDEOGRAPHIC_ENDS):
+        return not after.removeprefix("▁").startswith(GOING_ON)
+    return before.endswith(SENTENCE_ENDS) and _starts_word(before, after)
 
 
 def _starts_word(before: str, after: str) -> bool:

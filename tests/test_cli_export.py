@@ -109,8 +109,11 @@ def test_a_damaged_file_is_named(exported: Path, capsys: pytest.CaptureFixture[s
     (exported / "onnx" / "step.int8.onnx").write_bytes(b"onnx")
     capsys.readouterr()
     assert main(["translate", str(exported), "quantised=true"]) == 1
-    expected = f"nmt: `{exported / 'onnx' / 'step.int8.onnx'}` is missing, damaged or no ONNX file: export the model again\n"
-    assert capsys.readouterr().err == expected
+    told = capsys.readouterr().err
+    assert told.startswith(f"nmt: `{exported / 'onnx' / 'step.int8.onnx'}` is missing, damaged or no ONNX file (")
+    assert told.endswith("): export the model again\n") and told.count("\n") == 1
+    assert main(["translate", str(exported), "quantised=true", "device=cuda"]) == 1
+    assert capsys.readouterr().err == "nmt: `device` must be auto or cpu with `quantised=true`, but is cuda instead\n"
 
 
 def test_a_transformer_says_why_not(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

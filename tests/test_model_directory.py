@@ -281,7 +281,11 @@ def change(*keys: str, to: object) -> Callable[[dict[str, Any]], object]:
             change("architecture", "attention_heads", to=3),
             "attention_heads` must divide .*, but is 3 instead",
         ),
-        (change("architecture", "embedding_size", to=10**12), "describes a model that can't be built"),
+        *(
+            (change("architecture", "embedding_size", to=size), "describes a model that can't be built")
+            for size in (10**12, 10**20)
+        ),
+        (change("architecture", "dropout", to=10**400), r"`dropout` must be a number below 10\^308, but has 401 digits"),
         (
             change("architecture", "_target_", to="os.system"),
             "the key `_target_` is unknown, and must be one of architecture, attention, ",
@@ -329,6 +333,7 @@ def test_a_newer_format_is_named_whatever_else_it_holds(saved: Path) -> None:
         (change("length_penalty_form", to="wu"), '`length_penalty_form` must be one of gnmt, plain, but is "wu" instead'),
         (change("forbidden_pieces", to="a"), '`forbidden_pieces` must be of type list, but is "a" instead'),
         (change("forbidden_pieces", to=[1]), "`forbidden_pieces` must be of type str, but is 1 instead"),
+        (change("length_penalty", to=10**400), r"`length_penalty` must be a number below 10\^308, but has 401 digits"),
         (
             change("length_penalty", to=float("nan")),
             "length_penalty` must be a finite number, but is nan instead",

@@ -50,3 +50,9 @@ def test_nothing_but_spaces_is_lost() -> None:
 def test_empty_sentences_are_left_out_and_ideographic_ends_need_no_space() -> None:
     assert join_sentences(["", "a.", "", "b"]) == "a. b"
     assert join_sentences(["猫。", "犬。", "a"]) == "猫。犬。a"
+
+
+def test_parts_of_a_sentence_have_a_space_between_where_their_script_has() -> None:
+    assert join_sentences(["猫犬、", "犬ネコ", "ねこ（", "猫）"]) == "猫犬、犬ネコねこ（猫）"
+    assert join_sentences(["two", "cats 猫", "and 猫", "猫"]) == "two cats 猫 and 猫猫"
+    assert join_sentences(["고양이가", "잔다"]) == "고양이가 잔다"

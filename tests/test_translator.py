@@ -19,8 +19,8 @@ from nmt.models.torch_model import TorchModel, resolve_device
 from nmt.search import MBR, Beam, Greedy, Hypothesis, Model, Sampling, SearchStrategy
 from nmt.search.base import Decode, as_found, best_of
 from nmt.search.constraints import UNCONSTRAINED, Constraints
-from nmt.tokenizer import EOS, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
-from nmt.translator import Translation, Translator
+from nmt.tokenizer import EOS, UNK, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
+from nmt.translator import Translation, Translator, _cut
 
 LINES = [
     "A man rides a bike. Is he late?",
@@ -198,6 +198,14 @@ def test_the_translations_of_chunks_are_joined_by_spaces_and_their_scores_add_up
     assert translation.hypotheses[0].score == -0.5 * chunks
 
 
+def test_the_score_of_chunks_is_what_the_search_makes_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    translator, search = copying(max_source_length=8)
+    monkeypatch.setattr(search, "score_of_whole", max, raising=False)
+    (translation,) = translator.translate(["Two dogs run. " * 9], batch_size=1)
+    assert translation.hypotheses[0].score == -0.5
+    assert (Beam().score_of_whole([40.0, 60.0]), MBR().score_of_whole([40.0, 60.0])) == (100.0, 50.0)
+
+
 def test_a_translation_is_finished_if_those_of_all_its_chunks_are() -> None:
     @dataclass
     class CutTheLongest(Copy):
@@ -258,6 +266,11 @@ def test_chunks_end_where_sentences_or_else_words_do(line: str, chunks: list[str
     translator, search = copying(max_source_length=8)
     translator.translate([line], batch_size=1)
     assert sorted(text for batch in search.batches for text in batch) == sorted(chunks)
+
+
+def test_no_chunk_ends_between_a_sentence_and_its_quotation_mark() -> None:
+    assert _cut(["▁猫", "犬", "犬", "犬", "「", "猫", "。", "猫", "猫"]) == 7
+    assert _cut(["▁猫", "犬", "犬", "犬", "「", "猫", "。", "」", "と"]) == 8
 
 
 @pytest.mark.parametrize("limit", [8, 9, 10, 11])
@@ -670,8 +683,13 @@ def test_a_model_that_knows_nothing_writes_a_line_for_any_text_and_prefix(search
     torch.manual_seed(5)
     model = build(CONFIG, len(tokenizers.source), len(tokenizers.target), True)
     lines = [line[:300] for line in STRANGE] + NEVER_SEEN
-    found = Translator(TorchModel(model), tokenizers, search).translate(lines, prefixes=lines[::-1])
+    prefixes = [line if byte_fallback or UNK not in tokenizers.target.encode([line])[0] else "" for line in lines[::-1]]
+    translator = Translator(TorchModel(model), tokenizers, search)
+    found = translator.translate(lines, prefixes=prefixes)
     assert len(found) == len(lines)
+    if not byte_fallback:
+        with pytest.raises(UserError, match="a prefix must consist of signs that the target's vocabulary has, but `🙂` does not"):
+            translator.translate(["a", "b"], prefixes=["", "🙂"])
     for translation in found:
         assert "\n" not in translation.text and "\r" not in translation.text
         translation.text.encode()

@@ -50,7 +50,7 @@ def translate_line(conversation: Conversation, line: str) -> tuple[Translation, 
     """A line's translation, sentence by sentence, and what there is to say of it; nothing of a blank line."""
     sentences, search = split_sentences(line), conversation.search
     start = monotonic()
-    translation = joined(line, conversation.translator.translate(sentences, search=search))
+    translation = joined(line, conversation.translator.translate(sentences, search=search), search.score_of_whole)
     seconds = monotonic() - start
     if not translation.hypotheses:
         return translation, ""

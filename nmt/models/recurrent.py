@@ -67,7 +67,8 @@ class RecurrentLayer(nn.Module, ABC):
 
 @contextmanager
 def for_kernel(inputs: Tensor) -> Iterator[Tensor]:
-    """Yields the ``inputs`` in the type in which PyTorch's kernels compute in the block: that of autocast, and on a GPU fp32.
+    """Yields the ``inputs`` in the type in which PyTorch's kernels compute in the block: that of autocast, and on a GPU fp32
+    (cuDNN's, which rounds to TF32 unless ``torch.backends.cudnn.allow_tf32`` is False).
 
     There autocast, whatever its type, has cuDNN compute in fp16, in which small gradients vanish. On a CPU a kernel may be
     chosen by the type before autocast, and not be there for the one after it.

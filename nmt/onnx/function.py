@@ -33,7 +33,8 @@ class Function:
                 content, options, providers=["CPUExecutionProvider"], disabled_optimizers=unwanted
             )
         except Exception as error:  # ONNX Runtime's own have no common base
-            raise UserError(f"`{file}` is missing, damaged or no ONNX file: export the model again") from error
+            reason = str(error).partition("\n")[0]
+            raise UserError(f"`{file}` is missing, damaged or no ONNX file ({reason}): export the model again") from error
         self.inputs = {value.name: value.shape for value in self._session.get_inputs()}
         self.outputs = [value.name for value in self._session.get_outputs()]
 

@@ -54,9 +54,13 @@ class Graph:
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = f"{self.name}.constant{len(self._known)}"
-            self._constants.append(numpy_helper.from_array(array.copy(order="C"), self._known[key]))
+            self._known[key] = self._new_constant(array)
         return self._known[key]
+
+    def _new_constant(self, array: np.ndarray) -> str:
+        name = f"{self.name}.constant{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(array.copy(order="C"), name))
+        return name
 
     def __call__(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """The value of an operator; ``onnx``'s documentation names their inputs and attributes."""
@@ -76,14 +80,17 @@ class Graph:
             product = self("MatMul", x, self.constant(weight.T))
             return self("Add", product, *biases) if biases else product
         levels, scale = quantise(weight)
-        return self.quantised_product(x, self.constant(levels.T), self.constant(scale), *biases)
+        # ONNX Runtime before 1.30 keeps products from overflowing on a processor without VNNI only if it is told which level is
+        # zero, and only if no two products share it.
+        zero = self._new_constant(np.zeros((), dtype=np.int8))
+        return self.quantised_product(x, self.constant(levels.T), self.constant(scale), *biases, zero=zero)
 
-    def quantised_product(self, x: str, levels: str, scale: str, *bias: str) -> str:
-        """x [..., in], levels [in, out] int8, scale [out], bias [out] → [..., out]."""
+    def quantised_product(self, x: str, levels: str, scale: str, *bias: str, zero: str = "") -> str:
+        """x [..., in], levels [in, out] int8, scale [out], bias [out] → [..., out]. ``zero`` is the level that stands for 0."""
         if x not in self._levels:  # several products share them; for one alone ONNX Runtime joins both operators
             self._levels[x] = self.several("DynamicQuantizeLinear", 3, x)
         of_x, scale_of_x, zero_of_x = self._levels[x]
-        operands = (of_x, levels, scale_of_x, scale, zero_of_x, "", *bias)
+        operands = (of_x, levels, scale_of_x, scale, zero_of_x, zero, *bias)
         return self("MatMulIntegerToFloat", *operands, domain="com.microsoft")
 
     def scan(self, body: Graph, state: str, inputs: Sequence[str], backwards: bool) -> list[str]:

@@ -146,6 +146,10 @@ class SearchStrategy(ABC):
         Here a strategy may go by their texts, which ``decode`` gives; most leave them as found.
         """
 
+    def score_of_whole(self, scores: Sequence[float]) -> float:
+        """The score of a translation in parts, from theirs: the sum, as of logarithms."""
+        return sum(scores)
+
     def length_bounds(
         self, source_mask: np.ndarray, constraints: Constraints = UNCONSTRAINED
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Minimum-Bayes-risk decoding: the translation that is most like all those that the model might give."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -70,6 +71,10 @@ class MBR(SearchStrategy):
         utility = pairwise_chrf(list(numbers)) @ weights
         best = np.argsort(-utility, kind="stable")[: self.n_best]
         return [(number.index(text), float(utility[text])) for text in best.tolist()]
+
+    def score_of_whole(self, scores: Sequence[float]) -> float:
+        """The mean: a part's score is in percent."""
+        return sum(scores) / len(scores)
 
     def _proposing(self) -> Beam | Sampling:
         """The search for candidates, which also checks its own settings."""
