@@ -122,11 +122,7 @@ class Step:
 
     def _repeated(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and tokens that would complete an n-gram a second time, [found] each."""
-        if self.live.written is None:
-            return _NONE
-        rows, tokens = repetitions(self.live.written, self.no_repeat_ngram)
-        used = self.live.tokens[rows] != PAD  # free rows write PAD again and again
-        return rows[used], tokens[used]
+        return _NONE if self.live.written is None else repetitions(self.live.written, self.no_repeat_ngram)
 
     def _forced(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows that are within their prefix, and the token that each must write now, [found] each."""

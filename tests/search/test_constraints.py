@@ -185,13 +185,6 @@ def test_the_model_is_asked_for_as_few_tokens_as_will_do(
     assert model.asked.count(math.inf) == (2 if constraints.prefixes else 0)  # within a prefix only
 
 
-def test_rows_that_have_ended_ask_for_no_more(scripted: ModuleType) -> None:
-    """They write PAD, over and over."""
-    model = scripted.ScriptedDecoder(scripted.Table(1, end_bonus=-2.0))
-    Beam(beam_size=3, n_best=3, no_repeat_ngram=2)(model, *scripted.batch(SOURCES))
-    assert max(model.asked) <= 3 + 3 + 3  # slots; PAD, BOS and the end mark; pieces
-
-
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_repetitions_are_the_tokens_that_complete_an_n_gram_again(order: int) -> None:
     generator = np.random.default_rng(order)
