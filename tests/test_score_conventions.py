@@ -16,17 +16,16 @@ from nmt.translator import Translator
 def test_rows_of_models_their_mean_and_all_as_one(
     repository: Path, tiny_model: Path, other_model: Path, tiny_corpus: Path
 ) -> None:
-    other = other_model
     files = [str(tiny_corpus / f"test.{language}") for language in ("en", "fr")]
-    command = [sys.executable, str(repository / "scripts" / "score_conventions.py"), str(tiny_model), str(other)]
+    command = [sys.executable, str(repository / "scripts" / "score_conventions.py"), str(tiny_model), str(other_model)]
     command += ["--source", files[0], "--reference", files[1], "--together"]
     environment = os.environ | {"PYTHONPATH": str(repository)}
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [row["model"] for row in rows] == [str(tiny_model), str(other), f"{tiny_model} + {other}"]
+    assert [row["model"] for row in rows] == [str(tiny_model), str(other_model), f"{tiny_model} + {other_model}"]
     sources, references = (Path(file).read_text("utf-8").splitlines() for file in files)
-    for row, models in zip(rows, ([tiny_model], [other], [tiny_model, other]), strict=True):
+    for row, models in zip(rows, ([tiny_model], [other_model], [tiny_model, other_model]), strict=True):
         translations = Translator.from_pretrained(models).translate(sources)
         expected = score_conventions.score([str(one) for one in translations], references, tokenize="13a").to_json()
         assert row["cased"] == json.loads(json.dumps(expected))

@@ -50,9 +50,11 @@ def search_tree(history: History, n_best: Sequence[float], pieces: Callable[[Seq
             numbers[place] = len(nodes)
             parent = numbers[step - 1, parents[entry]]
             rank = ranks.get(place)
-            ended = None if score == -math.inf or ranked_anew else score
-            ended = ended if rank is None else n_best[rank]
-            nodes.append(Node(step, piece, parent, log_prob, ended, rank, pruned=place not in kept))
+            if rank is not None:
+                score = n_best[rank]
+            elif ranked_anew or score == -math.inf:
+                score = None
+            nodes.append(Node(step, piece, parent, log_prob, score, rank, pruned=place not in kept))
     return nodes
 
 
