@@ -21,9 +21,10 @@ CONFIG = "config.yaml"
 CHOICES: dict[str, dict[str, Any]] = {"search": STRATEGIES, "schedule": SCHEDULES}
 _SETTINGS = {"tokenizer": TokenizerConfig, "model": ModelConfig, "training": TrainingConfig}
 _NAME = "strategy"  # of the alternative that was chosen, among its settings
-# What a run that goes on may have otherwise than it was begun with. The paths are only where the same texts are now.
+# What a run that goes on may have otherwise than it was begun with. The paths are only where the same texts and
+# models are now.
 _MAY_CHANGE = frozenset(
-    ["run_dir", "resume", "device", "num_threads", "data.path", "data.synthetic"]
+    ["run_dir", "resume", "device", "num_threads", "data.path", "data.synthetic", "training.teachers"]
     + [f"training.{name}" for name in ("max_steps", "patience", "checkpoint_every", "log_every", "progress", "validate_every")]
     + [f"training.validation_{name}" for name in ("beam", "sentences", "tokenize")]
 )

@@ -155,15 +155,17 @@ def _read_progress(path: Path) -> Progress:
 
 
 def _check_fingerprints(begun: Fingerprints, found: Fingerprints) -> None:
-    for name, fingerprint in asdict(begun).items():
-        if getattr(found, name) != fingerprint:
-            tokenizer = name.endswith("tokenizer")
-            what = f"the {name.replace('_', ' ')} in `run_dir`" if tokenizer else f"the {name} split of `data.path`"
-            if name == "train":
-                what += ", with `data.synthetic`,"
-            raise UserError(
-                f"{what} must be what the run was begun with ({fingerprint}), but is another one ({getattr(found, name)}) instead"
-            )
+    named = {
+        "train": "the train split of `data.path`, with `data.synthetic`,",
+        "validation": "the validation split of `data.path`",
+        "source_tokenizer": "the source tokenizer in `run_dir`",
+        "target_tokenizer": "the target tokenizer in `run_dir`",
+        "teachers": "the ensemble of `training.teachers`",
+    }
+    for name, what in named.items():
+        expected, now = (getattr(fingerprints, name) or "none" for fingerprints in (begun, found))
+        if now != expected:
+            raise UserError(f"{what} must be what the run was begun with ({expected}), but is another one ({now}) instead")
 
 
 def _damage(path: Path, files: Sequence[str]) -> str | None:

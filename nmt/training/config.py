@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from nmt.errors import StrEnum, UserError
 
@@ -27,9 +27,10 @@ class TrainingConfig:
     update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one): the exponent of
     their probabilities in a unigram vocabulary, the share of merges that BPE leaves out. ``r_drop`` > 0 passes each sentence
     twice, at twice the time and memory, and pulls the two distributions together by this weight (Liang et al. 2021, who took
-    1 to 5). ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations without
-    a better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search; ``validation_tokenize`` None
-    is the sacreBLEU tokeniser of the target language.
+    1 to 5). ``teachers`` are model directories with this run's tokenizers; the cross-entropy with the mean of their distributions
+    makes up ``distillation`` of the loss (Kim & Rush 2016). ``average`` is the decay of the weights' moving average (0: none),
+    ``patience`` the number of validations without a better BLEU after which training stops (0: never), ``validation_beam`` 1 is
+    greedy search; ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
     """
 
     max_steps: int = 7500
@@ -42,6 +43,8 @@ class TrainingConfig:
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
     r_drop: float = 0.0
+    teachers: list[str] = field(default_factory=list)
+    distillation: float = 0.5
     subword_alpha: float = 0.0
     average: float = 0.999
     precision: Precision = Precision.fp32
@@ -70,6 +73,8 @@ class TrainingConfig:
         for name in ("learning_rate", "clip_norm"):
             if getattr(self, name) <= 0:
                 raise UserError(f"`training.{name}` must be above 0, but is {getattr(self, name)} instead")
+        if not 0 <= self.distillation <= 1:
+            raise UserError(f"`training.distillation` must be from 0 to 1, but is {self.distillation} instead")
         for name in ("label_smoothing", "average", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"`training.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -46,6 +46,7 @@ class Trainer:
         device: torch.device,
         fingerprints: Fingerprints,
         processes: Processes = ONE_PROCESS,
+        teachers: Sequence[Seq2Seq] = (),
     ) -> None:
         self.config = config
         self.schedule = schedule
@@ -55,7 +56,8 @@ class Trainer:
         self.device = device
         self.model = model
         self.processes = processes
-        self._loss = processes.parallel(BatchLoss(model, config.label_smoothing, config.r_drop), collate([[]], [[]]).to(device))
+        loss = BatchLoss(model, config.label_smoothing, config.r_drop, teachers, config.distillation)
+        self._loss = processes.parallel(loss, collate([[]], [[]]).to(device))
         progress = Progress(fingerprints=fingerprints, bleu_of=self._bleu_of)
         self.state = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)
         self.checkpoints = Checkpoints(checkpoints, self.state, processes, reporter.line)

@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing, and the consistency of two passes, fused with the output projection.
+"""Cross-entropy with label smoothing, distillation and the consistency of two passes, fused with the output projection.
 
 The logits of a batch are its largest tensor by far. They are made, turned into their own gradient and dropped again in
 blocks of rows, so that memory stays small and each value is touched while it is in the cache.
@@ -7,6 +7,9 @@ blocks of rows, so that memory stays small and each value is touched while it is
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -15,9 +18,19 @@ from torch import Tensor
 BLOCK_ROWS = 512  # even: the two rows of a token stay together
 
 
+@dataclass
+class Projection:
+    """softmax(W x + b), not computed yet: inputs [tokens, size], weight [vocab, size], bias [vocab]."""
+
+    inputs: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
 class _ProjectedCrossEntropy(torch.autograd.Function):
     """loss = Σ_i (1 − ε) (−log p_i[y_i]) + ε mean_v (−log p_i[v]) with p_i = softmax(W x_i + b); also Σ_i −log p_i[y_i].
 
+    With teachers, of mean distribution q, it is (1 − λ) times that and λ Σ_i Σ_v q_i[v] (−log p_i[v]).
     With consistency α, rows 2 i and 2 i + 1 being one token in two passes: + α / 2 Σ_i KL(p_2i ‖ p_2i+1) + KL(p_2i+1 ‖ p_2i).
     """
 
@@ -30,15 +43,21 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         targets: Tensor,
         smoothing: float,
         consistency: float,
+        teachers: Sequence[Projection],
+        distillation: float,
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
+        taught = distillation if teachers else 0.0
+        on_gold, on_all = (1 - taught) * (1 - smoothing), (1 - taught) * smoothing
         low_weight = weight.to(inputs.dtype)
         grad_inputs = torch.empty_like(inputs)
         grad_weight = torch.zeros_like(weight)
         grad_bias = torch.zeros_like(bias)
         loss = inputs.new_zeros((), dtype=torch.float32)
         negative_log_likelihood = torch.zeros_like(loss)
-        for x, y, grad_x in zip(inputs.split(BLOCK_ROWS), targets.split(BLOCK_ROWS), grad_inputs.split(BLOCK_ROWS), strict=True):
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            x, y = inputs[rows], targets[rows]
             logits = (x @ low_weight.t()).float().add_(bias)
             gold = logits.gather(1, y.unsqueeze(1)).squeeze(1)
             highest = logits.amax(dim=1)
@@ -46,36 +65,47 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             # The most likely piece has p >= 1 / vocab, so its logarithm is safe where the target's own may underflow.
             normaliser = highest - probabilities.amax(dim=1).log()
             nll = normaliser - gold
-            loss += (1 - smoothing) * nll.sum() + smoothing * normaliser.sum()
+            loss += on_gold * nll.sum() + on_all * normaliser.sum()
             negative_log_likelihood += nll.sum()
+            if taught:
+                soft = _mixture(teachers, rows)
+                loss += taught * (normaliser.sum() - (soft * logits).sum())
             if consistency:
                 divergence, grad_divergence = _divergence(logits, normaliser, probabilities)
                 loss += consistency / 2 * divergence
             if not with_gradient:
                 continue
-            # d loss / d logits = p − (1 − ε) onehot(y) − ε / V, the last of which comes at the end
+            # d loss / d logits = p − (1 − λ) ((1 − ε) onehot(y) + ε / V) − λ q, where the part with V comes at the end
             grad = probabilities.add_(grad_divergence, alpha=consistency / 2) if consistency else probabilities
-            grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, smoothing - 1).unsqueeze(1))
+            grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, -on_gold).unsqueeze(1))
+            if taught:
+                grad.sub_(soft, alpha=taught)
             low_grad = grad.to(inputs.dtype)
-            torch.mm(low_grad, low_weight, out=grad_x)
+            torch.mm(low_grad, low_weight, out=grad_inputs[rows])
             _add_product(grad_weight, low_grad.t(), x)
             grad_bias += grad.sum(dim=0)
-        if smoothing:
+        if on_all:
             # Σ_i mean_v (w_v · x_i + b_v) needs no logits, and nor do its gradients.
             mean_weight, total = weight.mean(dim=0), inputs.sum(dim=0, dtype=weight.dtype)
-            loss -= smoothing * ((mean_weight * total).sum() + len(inputs) * bias.mean())
-            grad_inputs -= (smoothing * mean_weight).to(inputs.dtype)
-            grad_weight -= smoothing / len(weight) * total
-            grad_bias -= smoothing / len(weight) * len(inputs)
+            loss -= on_all * ((mean_weight * total).sum() + len(inputs) * bias.mean())
+            grad_inputs -= (on_all * mean_weight).to(inputs.dtype)
+            grad_weight -= on_all / len(weight) * total
+            grad_bias -= on_all / len(weight) * len(inputs)
         ctx.save_for_backward(grad_inputs, grad_weight, grad_bias)
         ctx.mark_non_differentiable(negative_log_likelihood)
         return loss, negative_log_likelihood
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
-        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, None, None, None, None
+        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, *[None] * 6
+
+
+def _mixture(teachers: Sequence[Projection], rows: slice) -> Tensor:
+    """The mean of the teachers' distributions over the vocabulary, [rows, vocab] in fp32."""
+    logits = ((one.inputs[rows] @ one.weight.to(one.inputs.dtype).t()).float().add_(one.bias) for one in teachers)
+    return reduce(Tensor.add_, (torch.softmax(of_one, dim=1) for of_one in logits)).div_(len(teachers))
 
 
 def _divergence(logits: Tensor, normaliser: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,16 +141,26 @@ def perplexity(loss: float) -> float:
 
 
 def projected_cross_entropy(
-    inputs: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, consistency: float = 0.0
+    student: Projection,
+    targets: Tensor,
+    smoothing: float,
+    consistency: float = 0.0,
+    teachers: Sequence[Projection] = (),
+    distillation: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Label-smoothed cross-entropy (Szegedy et al. 2016, section 7) of softmax(W x + b), summed over tokens.
 
-    inputs [tokens, size], weight [vocab, size], bias [vocab], targets [tokens]
+    The ``student``'s projection, targets [tokens]
     → the smoothed loss, with gradients, and the plain negative log-likelihood in nats, without. Products are done in the
-    type of ``inputs``, the softmax in fp32. The gradient is computed in the forward pass; it can't be differentiated twice.
+    type of the inputs, the softmax in fp32. The gradient is computed in the forward pass; it can't be differentiated twice.
+
+    With ``teachers``, which share the vocabulary, and ``distillation`` λ, word-level distillation (Kim & Rush 2016,
+    https://arxiv.org/abs/1606.07947, section 3.1): 1 − λ times that loss, and λ times the cross-entropy of the student with the
+    mean of the teachers' distributions.
 
     With ``consistency`` α, R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448, equation 4): each token has two rows,
     one after the other, from two passes that dropout sets apart, and the loss α / 2 times the divergences of both ways.
     """
-    arguments = inputs, weight, bias, targets, smoothing, consistency, torch.is_grad_enabled()
+    projection = student.inputs, student.weight, student.bias
+    arguments = *projection, targets, smoothing, consistency, teachers, distillation, torch.is_grad_enabled()
     return _ProjectedCrossEntropy.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter
 from nmt.training.run_directory import CHECKPOINTS, TOKENIZER, check_run_directory, write_settings, write_tokenizers
+from nmt.training.teachers import load_teachers
 from nmt.training.validation import Validator
 from nmt.translator import forbidden_ids
 
@@ -123,9 +125,13 @@ def _trainer(job: Job, corpus: Corpus, model: Seq2Seq, reporter: Reporter, devic
         max_source_length=job.max_source_length,
         processes=processes,
     )
+    teachers, weights = load_teachers(training.teachers, (job.data.source, job.data.target), corpus.tokenizers, device)
+    if teachers:
+        reporter.line(f"teachers: {len(teachers)}, {training.distillation:g} of the loss")
+    fingerprints = replace(corpus.fingerprints, teachers=weights)
     checkpoints = Path(job.run_dir) / CHECKPOINTS
     return Trainer(
-        training, job.schedule, model, batches, validator, reporter, checkpoints, device, corpus.fingerprints, processes
+        training, job.schedule, model, batches, validator, reporter, checkpoints, device, fingerprints, processes, teachers
     )
 
 

@@ -15,12 +15,13 @@ NO_BLEU = -1.0  # less than any
 
 @dataclass
 class Fingerprints:
-    """What a run was begun with: sha256 of the texts of both splits and of the tokenizers."""
+    """What a run was begun with: sha256 of the texts of both splits, of the tokenizers and of the teachers' weights."""
 
     train: str = ""
     validation: str = ""
     source_tokenizer: str = ""
     target_tokenizer: str = ""
+    teachers: str = ""
 
 
 @dataclass

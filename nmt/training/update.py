@@ -110,20 +110,31 @@ class BatchLoss(nn.Module):
 
     With ``consistency`` α > 0 it is R-Drop's: each sentence is passed twice under other dropout masks, and the loss is the mean
     of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
+
+    The ``teachers`` are no part of the module: they are neither trained nor told to be in training.
     """
 
-    def __init__(self, model: Seq2Seq, smoothing: float, consistency: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        smoothing: float,
+        consistency: float = 0.0,
+        teachers: Sequence[Seq2Seq] = (),
+        distillation: float = 0.0,
+    ) -> None:
         super().__init__()
         self.model = model
         self.smoothing = smoothing
         self.consistency = consistency
+        self.teachers = tuple(teachers)
+        self.distillation = distillation
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """See ``batch_loss``."""
-        if self.consistency == 0:
-            return batch_loss(self.model, batch, self.smoothing)
-        loss, nll = batch_loss(self.model, batch.twice(), self.smoothing, self.consistency)
-        return loss / 2, nll / 2
+        passes = 2 if self.consistency else 1
+        given = batch.twice() if self.consistency else batch
+        loss, nll = batch_loss(self.model, given, self.smoothing, self.consistency, self.teachers, self.distillation)
+        return loss / passes, nll / passes
 
 
 def build_optimizer(model: Seq2Seq, config: TrainingConfig) -> torch.optim.Optimizer:

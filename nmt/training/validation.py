@@ -15,7 +15,7 @@ from nmt.models.seq2seq import Seq2Seq
 from nmt.models.torch_model import TorchModel
 from nmt.search import SearchStrategy
 from nmt.tokenizer import TokenizerPair
-from nmt.training.loss import perplexity, projected_cross_entropy
+from nmt.training.loss import Projection, perplexity, projected_cross_entropy
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.translator import Translator
 
@@ -68,12 +68,27 @@ def translate(translator: Translator, sources: Sequence[str], processes: Process
     return processes.map(lambda share: [translation.text for translation in translator.translate(share)], sources)
 
 
-def batch_loss(model: Seq2Seq, batch: Batch, smoothing: float, consistency: float = 0.0) -> tuple[Tensor, Tensor]:
+def batch_loss(
+    model: Seq2Seq,
+    batch: Batch,
+    smoothing: float,
+    consistency: float = 0.0,
+    teachers: Sequence[Seq2Seq] = (),
+    distillation: float = 0.0,
+) -> tuple[Tensor, Tensor]:
     """The smoothed loss, with gradients, and the negative log-likelihood of a batch: sums over its target tokens.
 
-    ``consistency`` is for a batch that has each sentence ``twice``.
+    ``consistency`` is for a batch that has each sentence ``twice``, ``distillation`` for ``teachers``.
     """
+    with torch.no_grad():
+        taught = [_projection(teacher, batch) for teacher in teachers]
+    student = _projection(model, batch)
+    return projected_cross_entropy(student, batch.labels, smoothing, consistency, taught, distillation)
+
+
+def _projection(model: Seq2Seq, batch: Batch) -> Projection:
+    """What the model expects for each of the batch's target tokens, up to the output projection."""
     features = model.features(batch.source, batch.source_mask, batch.target_in)
     # [batch, tgt_len, size] → [target_tokens, size]: padding is never projected
     predicting = features.flatten(0, 1).index_select(0, batch.positions)
-    return projected_cross_entropy(predicting, model.output.weight, model.output.bias, batch.labels, smoothing, consistency)
+    return Projection(predicting, model.output.weight, model.output.bias)

@@ -33,7 +33,7 @@ from nmt.training.loop import Trainer
 from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.run import run_training
-from nmt.training.schedule import Cosine
+from nmt.training.schedule import Constant, Cosine
 from nmt.training.update import Updater
 from nmt.training.validation import Validator, batch_loss
 from nmt.translator import Translator
@@ -142,7 +142,7 @@ def again(run_dir: Path, data: DataConfig, **training: object) -> Job:
     return replace(job(run_dir, data, **training), resume=True)
 
 
-def nan_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[torch.Tensor, torch.Tensor]:
+def nan_loss(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
     loss, nll = batch_loss(model, batch, smoothing)
     return loss * float("nan"), nll
 
@@ -556,6 +556,39 @@ def test_another_corpus_or_tokenizer_is_refused(finished: Path, corpus: DataConf
         run_training(again(run, corpus, max_steps=12))
 
 
+def test_a_run_with_teachers_goes_on_as_if_it_had_never_stopped(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    teacher, moved = str(finished / "model"), str(tmp_path / "moved")
+    shutil.copytree(teacher, moved)
+
+    def taught(name: str, teachers: list[str], resume: bool = False, max_steps: int = 6) -> Path:
+        made = job(tmp_path / name, corpus, teachers=teachers, distillation=0.7, max_steps=max_steps)
+        run_training(replace(made, schedule=Constant(warmup_steps=2), resume=resume))
+        return tmp_path / name
+
+    straight, stopped = taught("straight", [teacher, teacher]), taught("stopped", [teacher, teacher], max_steps=3)
+    taught("stopped", [moved, moved], resume=True)
+    assert state(stopped) == state(straight)
+    assert weights(taught("untaught", [])) != weights(straight)
+    assert "teachers: 2, 0.7 of the loss\n" in (straight / "train.log").read_text()
+
+    for others in ([], [moved]):
+        with pytest.raises(UserError, match=r"^the ensemble of `training.teachers` must be what .* \(sha256:\w{64}\), but is "):
+            taught("stopped", others, resume=True, max_steps=12)
+
+
+def test_teachers_that_have_another_task_are_refused(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+    teacher = str(finished / "model")
+    with pytest.raises(UserError, match=f"^`training.teachers` must translate fr to en, as this run does, but `{teacher}` trans"):
+        run_training(job(tmp_path / "run", replace(corpus, source="fr", target="en"), teachers=[teacher]))
+    other = replace(job(tmp_path / "run", corpus, teachers=[teacher]), tokenizer=TokenizerConfig(vocab_size=340))
+    with pytest.raises(UserError, match="^`training.teachers` must have the source tokenizer of this run .*: train with its own"):
+        run_training(other)
+    with pytest.raises(UserError, match=f"^there is no model directory `{tmp_path}/none`$"):
+        run_training(job(tmp_path / "run", corpus, teachers=[f"{tmp_path}/none"]))
+    assert not (tmp_path / "run").exists()
+    run_training(replace(other, tokenizer=TokenizerConfig(path=f"{teacher}/tokenizer.model")))
+
+
 def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
@@ -573,6 +606,7 @@ def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, c
         *((name, -1, "at least 0") for name in ("patience", "weight_decay", "subword_alpha", "r_drop")),
         *((name, 0.0, "above 0") for name in ("clip_norm", "learning_rate")),
         *((name, 1.0, "at least 0 and below 1") for name in ("label_smoothing", "average", "beta2")),
+        *(("distillation", value, "from 0 to 1") for value in (-0.1, 1.1)),
         *((name, math.inf, "a finite number") for name in ("learning_rate", "weight_decay", "subword_alpha")),
     ],
 )

@@ -57,7 +57,7 @@ def test_r_drop_is_a_quarter_of_alpha_times_the_divergences_of_both_ways(monkeyp
     model, given = updater(dropout=0.5).training.model, []
 
     def noted(*arguments: Any) -> tuple[Tensor, Tensor]:
-        given.append(arguments[:3])
+        given.append(arguments[0])
         return projected_cross_entropy(*arguments)
 
     def loss(consistency: float) -> float:
@@ -66,12 +66,24 @@ def test_r_drop_is_a_quarter_of_alpha_times_the_divergences_of_both_ways(monkeyp
 
     monkeypatch.setattr("nmt.training.validation.projected_cross_entropy", noted)
     added = loss(6.0) - loss(1e-9)
-    (inputs, weight, bias), *_ = given
-    one, other = torch.log_softmax(inputs @ weight.T + bias, dim=-1).unflatten(0, (-1, 2)).unbind(1)
+    one, other = torch.log_softmax(given[0].inputs @ given[0].weight.T + given[0].bias, dim=-1).unflatten(0, (-1, 2)).unbind(1)
     divergences = sum(
         functional.kl_div(q, p, reduction="sum", log_target=True).item() for p, q in ((one, other), (other, one))
     )
     assert added == pytest.approx(6 / 4 * divergences, rel=1e-3)
+
+
+def test_teachers_are_heard_without_their_dropout_and_are_not_changed() -> None:
+    student, teacher = updater(dropout=0.0).training.model, updater(dropout=0.5).training.model.eval()
+    loss = BatchLoss(student, 0.1, 0.0, [teacher], 1.0).train()  # type: ignore[arg-type]
+    first, second = loss(BATCH)[0], loss(BATCH)[0]
+    assert not teacher.training and first.item() == second.item()
+    first.backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    # Of the same weights: they agree, and the loss is the entropy of what both expect.
+    for parameter in student.parameters():
+        assert parameter.grad is None or parameter.grad.abs().max() < 1e-5
+    assert len(list(loss.parameters())) == len(list(student.parameters()))
 
 
 def state(updater: Updater) -> list[Tensor]:
@@ -85,12 +97,12 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return len(one) == len(other) and all(map(torch.equal, one, other))
 
 
-def broken_loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+def broken_loss(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[Tensor, Tensor]:
     loss, nll = batch_loss(model, batch, smoothing)
     return loss * float("nan"), nll * float("nan")
 
 
-def broken_gradient(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+def broken_gradient(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[Tensor, Tensor]:
     loss, nll = batch_loss(model, batch, smoothing)
     loss.register_hook(lambda grad: grad * float("inf"))
     return loss, nll
@@ -161,7 +173,7 @@ def test_too_many_in_a_row_are_told_with_the_first_of_them() -> None:
 def limited(largest: int) -> Any:
     """A loss for whose batches there is memory up to ``largest`` sentences; it fails after some gradients are there."""
 
-    def loss(model: Seq2Seq, batch: Batch, smoothing: float) -> tuple[Tensor, Tensor]:
+    def loss(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[Tensor, Tensor]:
         if len(batch.source) > largest:
             batch_loss(model, batch, smoothing)[0].backward()  # type: ignore[no-untyped-call]
             raise torch.OutOfMemoryError("CUDA out of memory")
