@@ -179,19 +179,23 @@ def load_ensemble(paths: Sequence[str | os.PathLike[str]]) -> list[LoadedModel]:
         raise UserError("at least one model directory must be given, but there is none")
     first, *others = models = [load_model_directory(path) for path in paths]
     for other in others:
-        if other.languages != first.languages:
-            raise UserError(
-                f"models must all translate {' to '.join(first.languages)}, as `{first.directory}` does,"
-                f" but `{other.directory}` translates {' to '.join(other.languages)} instead"
-            )
-        fingerprints = zip(first.tokenizers.fingerprints, other.tokenizers.fingerprints, strict=True)
-        for side, (expected, found) in zip(("source", "target"), fingerprints, strict=True):
-            if found != expected:
-                raise UserError(
-                    f"models must all have the {side} tokenizer {expected}, as `{first.directory}` has,"
-                    f" but `{other.directory}` has {found} instead"
-                )
+        check_alike(other, f"`{first.directory}`", first.languages, first.tokenizers)
     return models
+
+
+def check_alike(other: LoadedModel, one: str, languages: tuple[str, str], tokenizers: TokenizerPair) -> None:
+    """Raises ``UserError`` unless the ``other`` model has these languages and tokenizers, which are those of ``one``."""
+    if other.languages != languages:
+        raise UserError(
+            f"models must all translate {' to '.join(languages)}, as {one} does,"
+            f" but `{other.directory}` translates {' to '.join(other.languages)} instead"
+        )
+    fingerprints = zip(tokenizers.fingerprints, other.tokenizers.fingerprints, strict=True)
+    for side, (expected, found) in zip(("source", "target"), fingerprints, strict=True):
+        if found != expected:
+            raise UserError(
+                f"models must all have the {side} tokenizer {expected}, as {one} has, but `{other.directory}` has {found} instead"
+            )
 
 
 def _tokenizer_facts(tokenizers: TokenizerPair) -> _TokenizerFacts:

@@ -14,6 +14,7 @@ from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
 CHANGED = ["search=sampling", "search.top_p=0.9", "search.forbidden_pieces=[▁It's,${x}]", "schedule=inverse_square_root"]
+NEWER = ("embedding_scale", "lexical_values", "r_drop", "teachers", "distillation")  # than the first runs
 CHANGED += ["schedule.warmup_steps=7", "num_threads=3"]
 
 
@@ -23,13 +24,12 @@ def schemas() -> None:
 
 
 def test_saved_settings_compose_to_the_same(tmp_path: Path) -> None:
-    config = compose(
-        "train", TrainConfig, [*ODD, *CHANGED, "training.precision=bf16", "model.attention=none", "training.weight_decay=1e-5"]
-    )
+    given = ["training.precision=bf16", "model.attention=none", "training.weight_decay=1e-5", "training.teachers=[/josé/it's,r]"]
+    config = compose("train", TrainConfig, [*ODD, *CHANGED, *given])
     settings = to_settings(config, TrainConfig)
     (tmp_path / "config.yaml").write_text(to_text(config, settings), encoding="utf-8")
     again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
-    assert again == settings
+    assert again == settings and again.training.teachers == ["/josé/it's", "r"]
 
 
 def test_given_overrides_win(tmp_path: Path) -> None:
@@ -55,10 +55,11 @@ def test_a_run_goes_on_with_its_own_settings(
 def test_settings_newer_than_the_run_are_those_of_their_dataclasses(preset: str, tmp_path: Path) -> None:
     config = compose("train", TrainConfig, [*ODD, f"model={preset}"])
     text = to_text(config, to_settings(config, TrainConfig))
-    older = [line for line in text.splitlines() if not line.strip().startswith(("embedding_scale", "lexical_values", "r_drop"))]
+    older = [line for line in text.splitlines() if not line.strip().startswith(NEWER)]
     (tmp_path / "config.yaml").write_text("\n".join(older), encoding="utf-8")
     again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
     assert (again.model.embedding_scale, again.model.lexical_values, again.training.r_drop) == (1.0, False, 0.0)
+    assert (again.training.teachers, again.training.distillation) == ([], 0.5)
     with pytest.raises(UserError, match="`model.embedding_scale` must stay 1.0 in a run that goes on, but is 4.0 instead"):
         check_unchanged(str(tmp_path), text.replace("embedding_scale: 1.0", "embedding_scale: 4.0"))
 
@@ -110,6 +111,7 @@ def test_settings_of_logging_validation_and_place_may_change(
     monkeypatch.setattr("nmt.training.run.run_training", jobs.append)
     free = ["training.max_steps=9", "training.patience=0", "training.checkpoint_every=7", "training.log_every=3", "num_threads=2"]
     free += ["training.validate_every=5", "training.validation_beam=2", "training.progress=false", f"data.path={tmp_path}"]
+    free += ["training.teachers=[moved]"]
     free += ["training.validation_sentences=4", "training.validation_tokenize=char", "search=greedy", "device=auto"]
     same = ["model.hidden_size=16", "seed=1", "schedule=cosine"]
     assert main(["train", f"run_dir={tiny_run}", "resume=true", *free, *same]) == 0

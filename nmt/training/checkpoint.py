@@ -160,12 +160,12 @@ def _check_fingerprints(begun: Fingerprints, found: Fingerprints) -> None:
         "validation": "the validation split of `data.path`",
         "source_tokenizer": "the source tokenizer in `run_dir`",
         "target_tokenizer": "the target tokenizer in `run_dir`",
-        "teachers": "the ensemble of `training.teachers`",
+        "teachers": "the list `training.teachers`",
     }
     for name, what in named.items():
         expected, now = (getattr(fingerprints, name) or "none" for fingerprints in (begun, found))
         if now != expected:
-            raise UserError(f"{what} must be what the run was begun with ({expected}), but is another one ({now}) instead")
+            raise UserError(f"{what} must be what the run was begun with ({expected}), but is {now} instead")
 
 
 def _damage(path: Path, files: Sequence[str]) -> str | None:

@@ -73,8 +73,8 @@ class TrainingConfig:
         for name in ("learning_rate", "clip_norm"):
             if getattr(self, name) <= 0:
                 raise UserError(f"`training.{name}` must be above 0, but is {getattr(self, name)} instead")
-        if not 0 <= self.distillation <= 1:
-            raise UserError(f"`training.distillation` must be from 0 to 1, but is {self.distillation} instead")
+        if not 0 < self.distillation <= 1:
+            raise UserError(f"`training.distillation` must be above 0 and at most 1, but is {self.distillation} instead")
         for name in ("label_smoothing", "average", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"`training.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")

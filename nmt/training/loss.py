@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -47,8 +47,9 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         distillation: float,
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
-        taught = distillation if teachers else 0.0
-        on_gold, on_all = (1 - taught) * (1 - smoothing), (1 - taught) * smoothing
+        share = distillation if teachers else 0.0
+        on_gold, on_all = (1 - share) * (1 - smoothing), (1 - share) * smoothing
+        teachers = [replace(one, weight=one.weight.to(one.inputs.dtype)) for one in teachers]
         low_weight = weight.to(inputs.dtype)
         grad_inputs = torch.empty_like(inputs)
         grad_weight = torch.zeros_like(weight)
@@ -67,9 +68,9 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             nll = normaliser - gold
             loss += on_gold * nll.sum() + on_all * normaliser.sum()
             negative_log_likelihood += nll.sum()
-            if taught:
+            if teachers:
                 soft = _mixture(teachers, rows)
-                loss += taught * (normaliser.sum() - (soft * logits).sum())
+                loss += share * (normaliser.sum() - (soft * logits).sum())
             if consistency:
                 divergence, grad_divergence = _divergence(logits, normaliser, probabilities)
                 loss += consistency / 2 * divergence
@@ -78,8 +79,8 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             # d loss / d logits = p − (1 − λ) ((1 − ε) onehot(y) + ε / V) − λ q, where the part with V comes at the end
             grad = probabilities.add_(grad_divergence, alpha=consistency / 2) if consistency else probabilities
             grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, -on_gold).unsqueeze(1))
-            if taught:
-                grad.sub_(soft, alpha=taught)
+            if teachers:
+                grad.sub_(soft, alpha=share)
             low_grad = grad.to(inputs.dtype)
             torch.mm(low_grad, low_weight, out=grad_inputs[rows])
             _add_product(grad_weight, low_grad.t(), x)
@@ -104,7 +105,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
 
 def _mixture(teachers: Sequence[Projection], rows: slice) -> Tensor:
     """The mean of the teachers' distributions over the vocabulary, [rows, vocab] in fp32."""
-    logits = ((one.inputs[rows] @ one.weight.to(one.inputs.dtype).t()).float().add_(one.bias) for one in teachers)
+    logits = ((one.inputs[rows] @ one.weight.t()).float().add_(one.bias) for one in teachers)
     return reduce(Tensor.add_, (torch.softmax(of_one, dim=1) for of_one in logits)).div_(len(teachers))
 
 

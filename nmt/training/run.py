@@ -125,10 +125,13 @@ def _trainer(job: Job, corpus: Corpus, model: Seq2Seq, reporter: Reporter, devic
         max_source_length=job.max_source_length,
         processes=processes,
     )
-    teachers, weights = load_teachers(training.teachers, (job.data.source, job.data.target), corpus.tokenizers, device)
+    languages = job.data.source, job.data.target
+    teachers, fingerprint = load_teachers(training.teachers, languages, corpus.tokenizers, device)
+    if len(set(processes.gather(fingerprint))) > 1:
+        raise UserError("all processes must learn from the same `training.teachers`, but some found others: share their folders")
     if teachers:
         reporter.line(f"teachers: {len(teachers)}, {training.distillation:g} of the loss")
-    fingerprints = replace(corpus.fingerprints, teachers=weights)
+    fingerprints = replace(corpus.fingerprints, teachers=fingerprint)
     checkpoints = Path(job.run_dir) / CHECKPOINTS
     return Trainer(
         training, job.schedule, model, batches, validator, reporter, checkpoints, device, fingerprints, processes, teachers

@@ -108,9 +108,6 @@ class Updater:
 class BatchLoss(nn.Module):
     """``batch_loss`` as a module: what several processes wrap, to see its forward and backward.
 
-    With ``consistency`` α > 0 it is R-Drop's: each sentence is passed twice under other dropout masks, and the loss is the mean
-    of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
-
     The ``teachers`` are no part of the module: they are neither trained nor told to be in training.
     """
 
@@ -131,10 +128,7 @@ class BatchLoss(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """See ``batch_loss``."""
-        passes = 2 if self.consistency else 1
-        given = batch.twice() if self.consistency else batch
-        loss, nll = batch_loss(self.model, given, self.smoothing, self.consistency, self.teachers, self.distillation)
-        return loss / passes, nll / passes
+        return batch_loss(self.model, batch, self.smoothing, self.consistency, self.teachers, self.distillation)
 
 
 def build_optimizer(model: Seq2Seq, config: TrainingConfig) -> torch.optim.Optimizer:

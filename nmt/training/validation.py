@@ -78,17 +78,21 @@ def batch_loss(
 ) -> tuple[Tensor, Tensor]:
     """The smoothed loss, with gradients, and the negative log-likelihood of a batch: sums over its target tokens.
 
-    ``consistency`` is for a batch that has each sentence ``twice``, ``distillation`` for ``teachers``.
+    With ``consistency`` α > 0 it is R-Drop's: each sentence is passed twice under other dropout masks, and the loss is the mean
+    of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
+    ``distillation`` is the share of the ``teachers``, which are in evaluation mode.
     """
+    passes = 2 if consistency else 1
     with torch.no_grad():
-        taught = [_projection(teacher, batch) for teacher in teachers]
-    student = _projection(model, batch)
-    return projected_cross_entropy(student, batch.labels, smoothing, consistency, taught, distillation)
+        soft = [_projection(teacher, batch, passes) for teacher in teachers]
+    given = batch.twice() if consistency else batch
+    loss, nll = projected_cross_entropy(_projection(model, given), given.labels, smoothing, consistency, soft, distillation)
+    return loss / passes, nll / passes
 
 
-def _projection(model: Seq2Seq, batch: Batch) -> Projection:
-    """What the model expects for each of the batch's target tokens, up to the output projection."""
+def _projection(model: Seq2Seq, batch: Batch, repeats: int = 1) -> Projection:
+    """What the model expects for each of the batch's target tokens, up to the output projection; ``repeats`` rows of each."""
     features = model.features(batch.source, batch.source_mask, batch.target_in)
     # [batch, tgt_len, size] → [target_tokens, size]: padding is never projected
     predicting = features.flatten(0, 1).index_select(0, batch.positions)
-    return Projection(predicting, model.output.weight, model.output.bias)
+    return Projection(predicting.repeat_interleave(repeats, dim=0), model.output.weight, model.output.bias)

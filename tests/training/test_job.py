@@ -560,33 +560,38 @@ def test_a_run_with_teachers_goes_on_as_if_it_had_never_stopped(finished: Path, 
     teacher, moved = str(finished / "model"), str(tmp_path / "moved")
     shutil.copytree(teacher, moved)
 
-    def taught(name: str, teachers: list[str], resume: bool = False, max_steps: int = 6) -> Path:
-        made = job(tmp_path / name, corpus, teachers=teachers, distillation=0.7, max_steps=max_steps)
+    def taught(name: str, teachers: list[str], resume: bool = False, max_steps: int = 6, share: float = 0.7) -> Path:
+        made = job(tmp_path / name, corpus, teachers=teachers, distillation=share, max_steps=max_steps)
         run_training(replace(made, schedule=Constant(warmup_steps=2), resume=resume))
         return tmp_path / name
 
     straight, stopped = taught("straight", [teacher, teacher]), taught("stopped", [teacher, teacher], max_steps=3)
     taught("stopped", [moved, moved], resume=True)
     assert state(stopped) == state(straight)
-    assert weights(taught("untaught", [])) != weights(straight)
+    assert weights(taught("untaught", [])) != weights(straight)  # though from the same weights, under the same masks
+    assert weights(taught("less", [teacher, teacher], share=0.1)) != weights(straight)
     assert "teachers: 2, 0.7 of the loss\n" in (straight / "train.log").read_text()
 
     for others in ([], [moved]):
-        with pytest.raises(UserError, match=r"^the ensemble of `training.teachers` must be what .* \(sha256:\w{64}\), but is "):
+        with pytest.raises(UserError, match=r"^the list `training.teachers` must be what .* \(sha256:\w{64}\), but is "):
             taught("stopped", others, resume=True, max_steps=12)
 
 
-def test_teachers_that_have_another_task_are_refused(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
+def test_teachers_that_have_another_task_are_refused(
+    finished: Path, corpus: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     teacher = str(finished / "model")
-    with pytest.raises(UserError, match=f"^`training.teachers` must translate fr to en, as this run does, but `{teacher}` trans"):
+    with pytest.raises(UserError, match="^`training.teachers`: models must all translate fr to en, as this run does, but"):
         run_training(job(tmp_path / "run", replace(corpus, source="fr", target="en"), teachers=[teacher]))
     other = replace(job(tmp_path / "run", corpus, teachers=[teacher]), tokenizer=TokenizerConfig(vocab_size=340))
-    with pytest.raises(UserError, match="^`training.teachers` must have the source tokenizer of this run .*: train with its own"):
+    with pytest.raises(UserError, match="^`training.teachers`: models must all have the source tokenizer .*, as this run has"):
         run_training(other)
-    with pytest.raises(UserError, match=f"^there is no model directory `{tmp_path}/none`$"):
+    with pytest.raises(UserError, match=f"^`training.teachers`: there is no model directory `{tmp_path}/none`$"):
         run_training(job(tmp_path / "run", corpus, teachers=[f"{tmp_path}/none"]))
     assert not (tmp_path / "run").exists()
-    run_training(replace(other, tokenizer=TokenizerConfig(path=f"{teacher}/tokenizer.model")))
+    monkeypatch.setenv("HOME", str(finished))
+    at_home = replace(other.training, teachers=["~/model"])
+    run_training(replace(other, tokenizer=TokenizerConfig(path=f"{teacher}/tokenizer.model"), training=at_home))
 
 
 def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
@@ -606,7 +611,7 @@ def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, c
         *((name, -1, "at least 0") for name in ("patience", "weight_decay", "subword_alpha", "r_drop")),
         *((name, 0.0, "above 0") for name in ("clip_norm", "learning_rate")),
         *((name, 1.0, "at least 0 and below 1") for name in ("label_smoothing", "average", "beta2")),
-        *(("distillation", value, "from 0 to 1") for value in (-0.1, 1.1)),
+        *(("distillation", value, "above 0 and at most 1") for value in (0.0, 1.1)),
         *((name, math.inf, "a finite number") for name in ("learning_rate", "weight_decay", "subword_alpha")),
     ],
 )

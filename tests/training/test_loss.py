@@ -1,5 +1,7 @@
 """The fused loss is PyTorch's cross-entropy on the projected inputs, gradients included."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional
@@ -53,22 +55,26 @@ def test_consistency_is_the_divergence_of_both_ways(block_rows: int, monkeypatch
         torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("block_rows", [1, 4, 100])
-@pytest.mark.parametrize(("smoothing", "distillation"), [(0.1, 0.3), (0.0, 1.0)])
+@pytest.mark.parametrize("block_rows", [2, 4, 100])
+@pytest.mark.parametrize(("smoothing", "distillation", "consistency"), [(0.1, 0.3, 0.0), (0.0, 1.0, 0.0), (0.1, 0.3, 2.0)])
 def test_distillation_is_the_cross_entropy_with_the_mean_of_the_teachers(
-    smoothing: float, distillation: float, block_rows: int, monkeypatch: pytest.MonkeyPatch
+    smoothing: float, distillation: float, consistency: float, block_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BLOCK_ROWS", block_rows)
     inputs, weight, bias, targets = arguments()
+    inputs, targets = inputs.detach()[:10].requires_grad_(), targets[:5].repeat_interleave(2)
     student = Projection(inputs, weight, bias)
-    teachers = [Projection(torch.randn(TOKENS, size), torch.randn(VOCAB, size), torch.randn(VOCAB)) for size in (SIZE, 3)]
-    loss, nll = projected_cross_entropy(student, targets, smoothing, teachers=teachers, distillation=distillation)
+    teachers = [Projection(torch.randn(10, size), torch.randn(VOCAB, size), torch.randn(VOCAB)) for size in (SIZE, 3)]
+    loss, nll = projected_cross_entropy(student, targets, smoothing, consistency, teachers, distillation)
     found = torch.autograd.grad(loss / 3, (inputs, weight, bias))
 
     logits = functional.linear(inputs, weight, bias)
     soft = sum(functional.linear(one.inputs, one.weight, one.bias).softmax(dim=1) for one in teachers) / len(teachers)
     hard = functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
     expected = (1 - distillation) * hard + distillation * functional.cross_entropy(logits, soft, reduction="sum")
+    p, q = logits.log_softmax(dim=1)[::2], logits.log_softmax(dim=1)[1::2]
+    ways = [functional.kl_div(a, b, reduction="sum", log_target=True) for a, b in ((p, q), (q, p))]
+    expected = expected + consistency / 2 * sum(ways)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(nll, functional.cross_entropy(logits, targets, reduction="sum"))
     for one, other in zip(found, torch.autograd.grad(expected / 3, (inputs, weight, bias)), strict=True):
@@ -91,6 +97,12 @@ def test_bf16_inputs_come_close_and_keep_their_types() -> None:
     exact, *_ = arguments()
     expected, _ = projected_cross_entropy(Projection(exact, weight, bias), targets, 0.1)
     assert abs(loss.item() - expected.item()) < 0.01 * expected.item()
+    teacher = Projection(inputs.detach(), torch.randn(VOCAB, SIZE), torch.randn(VOCAB))
+    low, full = (
+        projected_cross_entropy(Projection(x, weight, bias), targets, 0.1, teachers=[one], distillation=0.5)[0].item()
+        for x, one in ((inputs, teacher), (exact, replace(teacher, inputs=exact.detach())))
+    )
+    assert low != full and abs(low - full) < 0.01 * full
 
 
 def test_impossible_target_has_a_finite_loss() -> None:
