@@ -32,7 +32,7 @@ or from stdin. With --output, the numbers go to stdout as JSON, lists by distanc
 settings (an argument that begins as NAME= is one; give a text that does so on stdin):
   search=beam|greedy|mbr|sampling  search.beam_size=8  …   see nmt translate --help; unless search.n_best says
                                                            otherwise, a beam search keeps as many as beam_size
-  device=auto|cpu|cuda  num_threads=4
+  device=auto|cpu|cuda  num_threads=1
 """
 # `E = mc²` is text, and `runs/seed=1` is a path.
 _SETTING = re.compile(r"[+~]{0,2}[A-Za-z_][\w.]*=")

@@ -26,17 +26,17 @@ Of a file 1,024 lines are in memory at a time, of a pipe those, and as many as 4
 _EPILOG = """\
 settings:
   search=beam|greedy|sampling|mbr   how to search; without it, as the model's search.json says
-  search.beam_size=8  search.length_penalty=1.0  search.n_best=3   change only that
+  search.beam_size=5  search.length_penalty=1.0  search.n_best=1   change only that
   search.length_penalty_form=gnmt|plain  search.coverage_penalty=0.0   of search=beam
   search.temperature=1.0  search.top_k=0  search.top_p=1.0  search.seed=0   of search=sampling
   search.candidates=32  search.candidates_by=sampling|beam   of search=mbr, minimum Bayes risk: of so many translations
                              the one that is most like all; also temperature, top_k, top_p and seed of the samples
   search.max_length_ratio=2.0  search.max_length_offset=10   at most ratio * source pieces + offset
   search.min_length_ratio=0.0  search.min_length_offset=0    at least so many
-  search.no_repeat_ngram=3   no three pieces in a row come twice (0: they may)
-  search.forbidden_pieces=[▁very,<unk>]   pieces of the vocabulary that never come; "," in quotes: [","]
+  search.no_repeat_ngram=0   no so many pieces in a row come twice (0: they may)
+  'search.forbidden_pieces=[▁very,<unk>]'   pieces of the vocabulary that never come; "," in quotes: [","]
   batch_size=64   sentences at a time
-  device=auto|cpu|cuda  num_threads=4
+  device=auto|cpu|cuda  num_threads=1
   backend=auto|torch|onnx  quantised=true  shortlist=true   of an exported model (see nmt export --help)
 
 The file of --output appears when all lines are done; until then, and if it comes to nothing, they are in FILE.part.
