@@ -61,6 +61,8 @@ def _read(job: Job, tokenizer: Path, reporter: Reporter) -> Corpus:
         f" ({validation.dropped_blank} with a blank side left out, {encoded_validation.dropped_long} over"
         f" {job.data.max_length} pieces not in the loss)"
     )
+    if validation.fingerprint == real.fingerprint:
+        reporter.line("warning: the validation set is the training set, so what it measures is learning by heart")
     kind = "joint" if tokenizers.joint else f"source, {len(tokenizers.target)} target"
     reporter.line(f"tokenizer: {len(tokenizers.source)} {kind} pieces")
     return Corpus(train, validation, tokenizers, encoded, encoded_validation)

@@ -219,6 +219,7 @@ class Trainer:
         progress = self.state.progress
         progress.returns, progress.skipped_in_a_row = lost.returns + 1, 0
         progress.best_bleu, progress.best_step = lost.best_bleu, lost.best_step  # that checkpoint is still there
+        progress.bad_validations = min(progress.bad_validations, lost.bad_validations)  # the best may be newer than this one
         self.updater = Updater(self.config, self._loss, self.state, self.device, self.processes)
         self._places.clear()
         self.reporter.go_back(progress.step)

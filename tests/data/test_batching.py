@@ -153,6 +153,34 @@ def test_epochs_and_seeds_differ() -> None:
         assert not all(same(a, b) for a, b in zip(first, one, strict=False))
 
 
+def test_each_epoch_has_other_batches_in_another_order() -> None:
+    first, second = (epoch(batches(shard_pairs=500), number) for number in (0, 1))
+    made, other = ({frozenset(batch.source[:, 0].tolist()) for batch in one} for one in (first, second))
+    assert len(made & other) < len(made) / 2
+    widths = [batch.target_in.shape[1] for batch in first]
+    assert widths not in (sorted(widths), sorted(widths, reverse=True))
+
+
+def test_each_epoch_has_other_shards() -> None:
+    def beginning(number: int) -> set[int]:
+        """The pairs of the batches that lie in the first shard."""
+        stream, found = batches(), set()
+        for batch, after in stream.iterate(Cursor(epoch=number)):
+            found |= set(batch.source[:, 0].tolist())
+            if after.shard > 0:
+                return found
+        raise AssertionError("the stream ended")
+
+    assert len(beginning(0)) == len(beginning(1)) == 500 // 3
+    assert beginning(0) != beginning(1)
+
+
+def test_batches_of_a_stream_keep_the_number_of_sentences() -> None:
+    tokenizers = FakeTokenizers(FakeTokenizer(), FakeTokenizer())
+    stream = TrainingBatches(FakePairs(100), tokenizers, 300, 1, 0.0, batch_sentences=3)  # type: ignore[arg-type]
+    assert max(len(batch.source) for batch in epoch(stream, 0)) == 3
+
+
 def test_sampling_draws_anew_in_every_epoch() -> None:
     lengths = []
     for number in (0, 1):

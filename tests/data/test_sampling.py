@@ -48,6 +48,13 @@ def test_processes_sample_what_this_one_would(sampler: Sampler, processes: Execu
     assert multiprocessing.active_children() == []
 
 
+def test_the_strength_of_sampling_is_passed_on(sampler: Sampler) -> None:
+    found = [side.tolist() for side in replace(sampler, alpha=0.1, max_length=1000)(SOURCES, TARGETS, (1, 2))]
+    tokenizers = sampler.tokenizers
+    assert found == [tokenizers.source.sample(SOURCES, 0.1, 1), tokenizers.target.sample(TARGETS, 0.1, 2)]
+    assert found[0] != tokenizers.source.sample(SOURCES, 0.3, 1)
+
+
 def test_long_samples_give_way_to_the_best(sampler: Sampler) -> None:
     best = sampler.tokenizers.source.encode(SOURCES)
     free, _ = replace(sampler, max_length=1000)(SOURCES, TARGETS, (1, 2))

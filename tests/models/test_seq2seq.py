@@ -8,6 +8,7 @@ from nmt.data.batch import collate
 from nmt.errors import UserError
 from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
 from nmt.models.dropout import Dropout
+from nmt.models.embedding import Embedding
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.transformer import TransformerDecoderLayer
 from nmt.tokenizer import EOS
@@ -133,6 +134,67 @@ def test_every_parameter_learns(model: Seq2Seq) -> None:
     model(batch.source, batch.source_mask, batch.target_in).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+NO_DROPOUT = {"dropout": 0.0, "embedding_dropout": 0.0, "word_dropout": 0.0}
+TRANSFORMER = {"architecture": Architecture.transformer}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *({name: 0.5} for name in NO_DROPOUT),
+        *(TRANSFORMER | {name: 0.5} for name in NO_DROPOUT),
+        *({name: 0.5, "variational_dropout": True} for name in ("dropout", "embedding_dropout")),
+        {"residual": False},
+        {"layer_norm": False},
+        {"attention_heads": 4},
+        TRANSFORMER | {"attention_heads": 4},
+    ],
+    ids=str,
+)
+def test_each_setting_changes_what_the_network_computes(other: dict[str, object]) -> None:
+    """Against the same but for the last of the settings, from the same weights and random numbers."""
+    without = {name: value for name, value in other.items() if name != list(other)[-1]}
+    batch = collate(SOURCES, TARGETS)
+    one, changed = (network(variant(**NO_DROPOUT | settings)).train() for settings in (without, other))
+    assert type(one.encoder) is type(changed.encoder)
+    if [tensor.shape for tensor in one.parameters()] == [tensor.shape for tensor in changed.parameters()]:
+        changed.load_state_dict(one.state_dict())
+    logits = []
+    for model in (one, changed):
+        torch.manual_seed(2)
+        logits.append(model(batch.source, batch.source_mask, batch.target_in))
+    assert not torch.allclose(*logits)
+
+
+def test_word_dropout_takes_whole_words() -> None:
+    embedding = Embedding(nn.Embedding(VOCAB, 8), Dropout(0.0), word_dropout=0.5, scale=2.0)
+    tokens = torch.arange(VOCAB).repeat(5, 1)
+    kept, whole = embedding(tokens), embedding.matrix(tokens) * 4
+    assert torch.equal(kept.any(dim=2, keepdim=True) * whole, kept)
+    assert 20 < int(kept.any(dim=2).sum()) < 80
+
+
+@pytest.mark.parametrize(
+    ("system", "in_encoder", "in_decoder"),
+    [
+        # Encoder: before and after the second layer, on the states. Decoder: on query and context, before and after the second
+        # layer, on the readout.
+        ("gru", 3, 5),
+        ("no norm", 2, 4),  # without residual connections there is nothing after a layer
+        ("gru, input feeding", 3, 5 * 7),
+        ("gru, previous state", 3, 2 * 7 + 7 + 1),  # the state before is asked with as it is
+    ],
+)
+def test_dropout_is_where_the_docstrings_say(system: str, in_encoder: int, in_decoder: int) -> None:
+    model, batch, calls = network(SYSTEMS[system]).train(), collate(SOURCES, TARGETS), []
+    assert model.encoder.dropout is model.decoder.dropout
+    model.encoder.dropout.register_forward_hook(lambda *_: calls.append(1))
+    memory = model.encode(batch.source, batch.source_mask)
+    assert len(calls) == in_encoder
+    model.decoder(batch.target_in, model.start(memory, width=1), memory)
+    assert len(calls) == in_encoder + in_decoder
 
 
 def test_one_sentence_of_one_token_learns_in_bf16(model: Seq2Seq) -> None:

@@ -248,6 +248,8 @@ def test_going_on_is_the_same_as_never_stopping(
     for file in ("model.safetensors", "average.safetensors"):
         straight, stopped = (weights(tmp_path / name, file) for name in ("straight", "stopped"))
         assert all(torch.equal(straight[name], stopped[name]) for name in straight)
+    stored = torch.load(tmp_path / "straight" / "checkpoints" / "last" / "optimizer.pt", weights_only=True)
+    assert len({str(one["numpy"]) for one in stored["random"]}) == 3, "each process has random numbers of its own"
     assert main(["train", f"run_dir={tmp_path}/stopped", "resume=true", "training.max_steps=11"]) == 0
     err = capsys.readouterr().err
     assert "processes: 3 before, 1 now, so dropout draws from fresh seeds" in err

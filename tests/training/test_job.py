@@ -22,10 +22,11 @@ from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.toy import toy_pairs
 from nmt.errors import UserError
+from nmt.evaluation import score
 from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, ModelConfig, Wiring
 from nmt.models.seq2seq import Seq2Seq
 from nmt.search import Beam
-from nmt.tokenizer import TokenizerConfig
+from nmt.tokenizer import TokenizerConfig, TokenizerKind, TokenizerPair
 from nmt.training.checkpoint import Checkpoints
 from nmt.training.config import Precision, TrainingConfig
 from nmt.training.job import Job
@@ -34,6 +35,7 @@ from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.run import run_training
 from nmt.training.schedule import Constant, Cosine
+from nmt.training.teachers import load_teachers
 from nmt.training.update import Updater
 from nmt.training.validation import Validator, batch_loss
 from nmt.translator import Translator
@@ -544,16 +546,63 @@ def test_another_corpus_or_tokenizer_is_refused(finished: Path, corpus: DataConf
     run, data = tmp_path / "run", tmp_path / "corpus"
     shutil.copytree(finished, run)
     shutil.copytree(corpus.path, data)
-    moved = replace(corpus, path=str(data))
+    moved, sha256 = replace(corpus, path=str(data)), r"sha256:\w{64}"
+    (data / "val.en").write_text((data / "val.en").read_text().upper())
+    with pytest.raises(UserError, match=rf"^the validation split of `data.path` must be .* \({sha256}\), but is .*{sha256}"):
+        run_training(again(run, moved, max_steps=12))
     with (data / "train.en").open("a") as en, (data / "train.fr").open("a") as fr:
         print("One more.", file=en)
         print("Encore une.", file=fr)
-    sha256 = r"sha256:\w{64}"
     with pytest.raises(UserError, match=rf"^the train split of `data.path`, .* must be .* \({sha256}\), but is .*{sha256}"):
         run_training(again(run, moved, max_steps=12))
     cached_tokenizers(load_pairs(moved, "train"), TokenizerConfig(vocab_size=340)).save(run / "tokenizer")
     with pytest.raises(UserError, match=rf"^the source tokenizer in `run_dir` must be .* with \({sha256}\), but is .*{sha256}"):
         run_training(again(run, corpus, max_steps=12))
+
+
+def test_the_scores_of_a_model_are_those_of_its_translations(
+    tmp_path: Path, corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And validation measures the averaged weights, as it is told to."""
+    validated, validate = [], Validator.__call__
+
+    def noted(self: Validator, model: Seq2Seq) -> Any:
+        validated.append([parameter.detach().clone() for parameter in model.parameters()])
+        assert (self.search, self.tokenize, len(self.sources), len(self.references)) == (Beam(beam_size=3), "char", 8, 8)
+        return validate(self, model)
+
+    monkeypatch.setattr(Validator, "__call__", noted)
+    run = tmp_path / "run"
+    run_training(job(run, corpus, max_steps=40, validate_every=8, validation_beam=3, validation_tokenize="char"))
+    progress = json.loads((run / "checkpoints" / "last" / "progress.json").read_text())
+    average = load_file(run / "checkpoints" / "best" / "average.safetensors")
+    best = validated[progress["best_step"] // 8 - 1]
+    assert len(average) == len(best) and all(torch.equal(average[str(i)], tensor) for i, tensor in enumerate(best))
+
+    pairs = load_pairs(corpus, "val")
+    translator = Translator.from_pretrained(run / "model", "cpu")
+    assert translator.search == Beam(beam_size=2)
+    translations = [translation.text for translation in translator.translate(pairs.sources())]
+    evaluation = json.loads((run / "model" / "evaluation.json").read_text())
+    assert len(set(translations)) > 1
+    assert evaluation["validation"] == score(translations, pairs.targets(), tokenize="char").to_json()
+
+
+def test_validating_on_the_training_set_is_told(tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    run_training(job(tmp_path / "run", replace(corpus, validation="train"), max_steps=1))
+    assert "warning: the validation set is the training set" in capsys.readouterr().err
+
+
+def test_bpe_leaves_out_less_than_all_merges(tmp_path: Path, corpus: DataConfig) -> None:
+    made = replace(job(tmp_path / "run", corpus, subword_alpha=1.0), tokenizer=TokenizerConfig(kind=TokenizerKind.bpe))
+    with pytest.raises(UserError, match="^`training.subword_alpha` must be below 1 for BPE, but is 1.0 instead$"):
+        run_training(made)
+
+
+def test_teachers_draw_no_random_numbers(finished: Path, corpus: DataConfig) -> None:
+    tokenizers, before = TokenizerPair.load(finished / "model"), torch.get_rng_state()
+    networks, _ = load_teachers([str(finished / "model")], ("en", "fr"), tokenizers, torch.device("cpu"))
+    assert len(networks) == 1 and not networks[0].training and torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_run_with_teachers_goes_on_as_if_it_had_never_stopped(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch.nn import functional
 
@@ -83,6 +84,13 @@ def test_matrices_decay_and_vectors_do_not() -> None:
     assert all(parameter.ndim == 1 for parameter in others["params"])
 
 
+def test_the_settings_of_loss_and_moments_are_passed_on() -> None:
+    training = trainer([], label_smoothing=0.3, r_drop=2.0, distillation=0.7, beta2=0.5)
+    loss: Any = training._loss
+    assert (loss.smoothing, loss.consistency, loss.distillation) == (0.3, 2.0, 0.7)
+    assert {group["betas"] for group in training.state.optimizer.param_groups} == {(0.9, 0.5)}
+
+
 def test_gradients_are_clipped() -> None:
     batch = [collate(SOURCES, TARGETS)]
     free, clipped = updated(batch, steps=2), updated(batch, steps=2, clip_norm=1e-9)
@@ -105,6 +113,33 @@ def test_a_gpu_is_asked_only_when_it_is_waited_for_anyway() -> None:
     assert training._is_lost(leaving=True)
     training.state.progress.step = 15
     assert training._is_lost()
+
+
+def test_weights_that_are_not_finite_are_lost_once_they_are_to_be_used() -> None:
+    training = trainer([], log_every=1, validate_every=10, checkpoint_every=100)
+    training.state.progress.step = 10
+    assert not training._is_lost()
+    with torch.no_grad():
+        training.model.output.bias[3] = torch.inf
+    assert training._is_lost()
+    training.state.progress.step = 11
+    assert not training._is_lost() and training._is_lost(leaving=True)
+
+
+@pytest.mark.parametrize(("best_step", "bad"), [(1, 2), (4, 0)])
+def test_who_goes_back_counts_from_the_best_validation(best_step: int, bad: int, tmp_path: Path) -> None:
+    training = trainer([], tmp_path)
+    progress = training.state.progress
+    progress.step, progress.best_bleu, progress.best_step, progress.bad_validations = 3, 10.0, 1, 2
+    training.save("last")
+    progress.step = 7
+    if best_step == 4:
+        progress.best_bleu, progress.best_step, progress.bad_validations = 20.0, 4, 0
+    else:
+        progress.bad_validations = 6
+    training._go_back()
+    after = training.state.progress
+    assert (after.step, after.best_bleu, after.best_step, after.bad_validations) == (3, progress.best_bleu, best_step, bad)
 
 
 def test_a_checkpoint_between_skipped_updates_leaves_the_one_before_them(tmp_path: Path) -> None:

@@ -86,6 +86,17 @@ def test_teachers_are_heard_without_their_dropout_and_are_not_changed() -> None:
     assert len(list(loss.parameters())) == len(list(student.parameters()))
 
 
+def test_what_teachers_say_is_the_same_in_both_passes_of_r_drop() -> None:
+    """Without dropout R-Drop changes nothing, so each row has its own token's distribution."""
+    student, teacher = updater(dropout=0.0).training.model, updater(dropout=0.0).training.model.eval()
+    with torch.no_grad():
+        for parameter in teacher.parameters():
+            parameter.normal_()
+    once, twice = (BatchLoss(student, 0.1, consistency, [teacher], 0.7)(BATCH) for consistency in (0.0, 5.0))  # type: ignore[arg-type]
+    assert [value.item() for value in twice] == pytest.approx([value.item() for value in once], rel=1e-5)
+    assert once[0].item() != pytest.approx(BatchLoss(student, 0.1)(BATCH)[0].item(), rel=1e-2)  # type: ignore[arg-type]
+
+
 def state(updater: Updater) -> list[Tensor]:
     """Weights, averages, moments and their counts of steps."""
     training = updater.training
