@@ -55,14 +55,16 @@ def model_of(
     if backend not in list(Backend):
         raise UserError(f"`backend` must be one of {', '.join(Backend)}, but is {backend!r} instead")
     exported, on_cpu = (loaded.directory / ONNX).is_dir(), device in ("auto", "cpu")
+    usable = exported and on_cpu and importlib.util.find_spec("onnxruntime") is not None
     if backend == Backend.auto:
-        usable = exported and on_cpu and importlib.util.find_spec("onnxruntime") is not None
         backend = Backend.onnx if usable else Backend.torch
     if backend == Backend.torch:
         if quantised or shortlist:
             name = "quantised" if quantised else "shortlist"
             if not on_cpu:
                 raise UserError(f"`device` must be auto or cpu with `{name}=true`, but is {device} instead")
+            if usable:
+                raise UserError(f"`backend` must be onnx with `{name}=true`, but is torch instead")
             raise UserError(f"`{name}` must be false with PyTorch, but is true: `nmt export` the model, and install `nmt[onnx]`")
         return _in_torch(loaded, device, num_threads)
     if not on_cpu:

@@ -63,7 +63,10 @@ class Shortlist:
             shortlist = cls(arrays["common"], arrays[_LIKELIEST])
         except (safetensors.SafetensorError, KeyError) as error:
             raise UserError(f"`{file}` is damaged or no shortlist: {error}") from error
-        pieces = np.concatenate([shortlist.common.ravel(), shortlist.likeliest.ravel()])
+        both, int32 = (shortlist.common, shortlist.likeliest), np.dtype("int32")
+        if [(one.dtype, one.ndim) for one in both] != [(int32, 1), (int32, 2)] or not all(one.size for one in both):
+            raise UserError(f"`{file}` is damaged or no shortlist: it must hold a list and a table of int32, but does not")
+        pieces = np.concatenate([one.ravel() for one in both])
         if len(shortlist.likeliest) != source_vocab or pieces.min() < 0 or pieces.max() >= target_vocab:
             raise UserError(f"`{file}` must be of the model's {source_vocab} and {target_vocab} pieces, but is of others")
         return shortlist

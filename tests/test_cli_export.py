@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,9 @@ def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: P
         model_of(loaded, backend="pytorch")
     assert isinstance(model_of(load_model_directory(tiny_model)), TorchModel)
     assert model_of(loaded).network.parameter_count == loaded.model.parameter_count
+    for threads in (1, 2):
+        model: Any = model_of(loaded, num_threads=threads)
+        assert model.function._session.get_session_options().intra_op_num_threads == threads
 
 
 def test_translating_with_it_needs_no_pytorch(exported: Path, tmp_path: Path) -> None:
@@ -84,6 +88,14 @@ def test_a_backend_that_is_not_there(
     assert capsys.readouterr().err == f"nmt: {message.format(tiny_model)}\n"
 
 
+def test_what_computes_in_8_bits_is_named(exported: Path, tiny_corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To who has exported the model already."""
+    capsys.readouterr()
+    data = ["data=parallel", f"data.path={tiny_corpus}", "data.source=en", "data.target=fr"]
+    assert main(["evaluate", str(exported), *data, "quantised=true"]) == 1
+    assert capsys.readouterr().err == "nmt: `backend` must be onnx with `quantised=true`, but is torch instead\n"
+
+
 def test_a_shortlist_needs_8_bits_and_its_file(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["translate", str(exported), "shortlist=true"]) == 1
@@ -98,10 +110,12 @@ def test_evaluating_is_in_pytorch_unless_told_otherwise(
 ) -> None:
     data = ["data=parallel", f"data.path={tiny_corpus}", "data.source=en", "data.target=fr"]
     devices = {}
-    for backend in ("", "backend=onnx", "backend=auto", "backend=onnx quantised=true"):
+    shortlist = "backend=onnx quantised=true shortlist=true"
+    for backend in ("", "backend=onnx", "backend=auto", "backend=onnx quantised=true", shortlist):
         assert main(["evaluate", str(exported), *data, *backend.split()]) == 0
         devices[backend] = json.loads(capfd.readouterr().out)["computed_on"]
     onnx = "cpu, ONNX Runtime"
+    assert devices.pop(shortlist) == f"{onnx}, 8 bits, shortlist"
     assert devices == {"": "cpu", "backend=onnx": onnx, "backend=auto": onnx, "backend=onnx quantised=true": f"{onnx}, 8 bits"}
 
 

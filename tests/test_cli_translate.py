@@ -8,17 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from nmt.cli import main
 from nmt.cli.lines import WINDOW, windows
 from nmt.search import Beam, Greedy, Sampling
 from nmt.search.base import SearchStrategy
 from nmt.search.scoring import LengthPenalty
+from nmt.translation import Translation
 from nmt.translator import Translator
 
 Feed = Callable[[bytes], None]
@@ -132,6 +136,36 @@ def test_jsonl_has_scores_of_all_hypotheses(
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
     assert blank == {"source": "", "translation": "", "hypotheses": []}
+    translator = Translator.from_pretrained(tiny_model, "cpu")
+    search = replace(translator.search, n_best=3, max_length_offset=5)
+    (expected,) = translator.translate(["Où est le chien ?"], search=search)
+    for written, one in zip(first["hypotheses"], expected.hypotheses, strict=True):
+        assert (written["text"], written["pieces"], written["finished"]) == (one.text, one.pieces, one.finished)
+        assert (written["score"], written["log_prob"]) == pytest.approx((one.score, one.log_prob), abs=1e-4)
+
+
+def test_threads_and_sentences_at_a_time_are_passed_on(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    threads: list[int] = []
+    sizes: list[int] = []
+    translated = Translator.translate
+
+    def noted(self: Translator, texts: Sequence[str], **settings: Any) -> list[Translation]:
+        sizes.append(settings["batch_size"])
+        return translated(self, texts, **settings)
+
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(Translator, "translate", noted)
+    for name in ("en", "fr"):
+        (tmp_path / name).write_text("a\nb\n", encoding="utf-8")
+    test_set = ["--source", str(tmp_path / "en"), "--reference", str(tmp_path / "fr"), QUICK]
+    settings = ["batch_size=3", "num_threads=2"]
+    assert main(["translate", str(tiny_model), "--input", str(tmp_path / "en"), *settings]) == 0
+    assert main(["evaluate", str(tiny_model), *test_set, *settings]) == 0
+    assert main(["compare", str(tiny_model), *test_set, *settings]) == 0
+    assert set(threads) == {2} and len(threads) == 3
+    assert set(sizes) == {3} and len(sizes) >= 3
 
 
 def test_search_begins_as_the_models_own(tiny_run: Path, tmp_path: Path, feed: Feed, searches: list[SearchStrategy]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from nmt.data.sequences import Sequences
 from nmt.errors import UserError
@@ -82,7 +82,10 @@ def test_the_file_comes_back_and_a_foreign_one_is_named(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=f"must be of the model's {sizes[0]} and {sizes[1]} pieces, but is of others"):
             Shortlist.load(file, *sizes)
     arrays = {"common": shortlist.common, "likeliest": shortlist.likeliest[:, :-1]}  # without what may be copied
-    for content in (save(arrays), b"no"):
+    whole = load(file.read_bytes())
+    floats = {name: array.astype(np.float32) for name, array in whole.items()}
+    flat, empty = ({name: array.ravel()[:size] for name, array in whole.items()} for size in (None, 0))
+    for content in (*map(save, (arrays, floats, flat, empty)), b"no"):
         file.write_bytes(content)
         with pytest.raises(UserError, match="is damaged or no shortlist"):
             Shortlist.load(file, WORDS + 4, WORDS + 4)

@@ -560,9 +560,11 @@ def test_minimum_bayes_risk_goes_by_the_texts(by: Any) -> None:
         assert [ends[rank] for rank in range(len(ends))] == [one.log_prob for one in inspection.hypotheses]
 
 
-def saved(path: Path, model: Seq2Seq, pair: TokenizerPair = TOKENIZERS, languages: tuple[str, str] = ("en", "xx")) -> Path:
+def saved(
+    path: Path, model: Seq2Seq, pair: TokenizerPair = TOKENIZERS, languages: tuple[str, str] = ("en", "xx"), limit: int = 100
+) -> Path:
     search = Beam(beam_size=3, max_length_ratio=0.5, max_length_offset=5)
-    save_model_directory(path, CONFIG, model, pair, search, languages=languages, card="", max_source_length=100)
+    save_model_directory(path, CONFIG, model, pair, search, languages=languages, card="", max_source_length=limit)
     return path
 
 
@@ -588,6 +590,9 @@ def test_several_models_translate_as_one(tmp_path: Path) -> None:
     alone = mixed.translate(LINES, batch_size=1, with_attention=True)
     assert texts(alone) == texts(mixed.translate(LINES))
     assert alone[0].hypotheses[0].attention is not None
+    shorter = saved(tmp_path / "c", other_network(), limit=60)
+    for pair in ([one, shorter], [shorter, one]):
+        assert Translator.from_pretrained(pair, "cpu").max_source_length == 60
     with pytest.raises(UserError, match="only a single model can be looked into, but this is an ensemble of 2"):
         mixed.inspect(LINES[0])
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -69,14 +70,16 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
 
 
 def _sliced(split: str) -> tuple[str, slice]:
-    """The name and the range of `name[start:stop]`, either of which may be left out; all of `name`."""
-    if "[" not in split:
-        return split, slice(None)
-    matched = re.fullmatch(r"([^\[]+)\[(\d*):(\d*)\]", split)
+    """The name and the range of `name[start:stop]`, either of which may be left out; all of `name`. One range after another
+    is a part of a part: `dev[1000:][:10]` is `dev[1000:1010]`.
+    """
+    matched = re.fullmatch(r"([^\[]*)((?:\[\d*:\d*\])*)", split)
     if matched is not None:
-        start, stop = (int(number) if number else None for number in matched.groups()[1:])
-        if stop is None or stop > (start or 0):
-            return matched[1], slice(start, stop)
+        start, stop = 0, sys.maxsize
+        for low, high in re.findall(r"(\d*):(\d*)", matched[2]):
+            start, stop = start + int(low or 0), min(stop, start + int(high or sys.maxsize))
+        if start < stop:
+            return matched[1], slice(start or None, stop if stop < sys.maxsize else None)
     raise UserError(f"a part of a split must be a range of its pairs, as in `train[:5000]`, but is `{split}` instead")
 
 

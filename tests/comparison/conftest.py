@@ -30,9 +30,9 @@ def test_set() -> ParallelText:
 
 @pytest.fixture(scope="session")
 def comparison(test_set: ParallelText) -> Comparison:
-    """`first` loses its last word in every second sentence, `same` is as good, `nasty` gets better here and worse there."""
+    """`first` loses its last word in every second sentence, `nasty` gets better here and worse there, `same` is as good."""
     first = [line.rsplit(" ", 2)[0] if number % 2 else line for number, line in enumerate(test_set.references)]
     other = [test_set.references[number] if number < 10 else line for number, line in enumerate(first)]
     other[-1] = "<script>alert('x')</script>"
-    systems = [system("first", first), system("same", first), system("<b>nasty</b>", other, Training())]
+    systems = [system("first", first), system("<b>nasty</b>", other, Training()), system("same", first)]
     return compare(systems, test_set, Conditions("cpu", 1, 64))

@@ -4,12 +4,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from sacrebleu.metrics import CHRF
 
 from nmt.comparison.differences import SHOWN
 from nmt.comparison.measure import compare
 from nmt.comparison.page import comparison_page
 from nmt.comparison.results import Comparison, Conditions, ParallelText, System
-from nmt.evaluation import bleu, score
+from nmt.evaluation import bleu, count, score
 
 
 def test_scores_are_those_of_evaluate(comparison: Comparison, test_set: ParallelText) -> None:
@@ -20,12 +21,25 @@ def test_scores_are_those_of_evaluate(comparison: Comparison, test_set: Parallel
 
 
 def test_the_first_has_no_p_value_and_a_system_against_itself_has_one(comparison: Comparison) -> None:
-    first, same, other = comparison.results
+    first, _, same = comparison.results
     assert first.p_values is None
     assert same.p_values == (1, 1)
-    assert other.p_values is not None and all(0 < p < 1 for p in other.p_values)
-    assert comparison.differences[0].differing == 0
-    assert comparison.differences[1].differing > 0
+    assert [one.differing > 0 for one in comparison.differences] == [True, False]
+
+
+def test_p_values_are_those_of_each_metric_against_the_first(comparison: Comparison, test_set: ParallelText) -> None:
+    first, other, _ = (
+        [counts.bootstrap() for counts in count(result.system.translations, test_set.references, target_language="fr")]
+        for result in comparison.results
+    )
+    assert comparison.results[1].p_values == tuple(theirs.p_value(ours) for theirs, ours in zip(other, first, strict=True))
+    assert len(set(comparison.results[1].p_values or ())) == 2
+
+
+def test_the_chrf_of_a_sentence_is_sacrebleus(comparison: Comparison) -> None:
+    for one in (*comparison.differences[0].gains, *comparison.differences[0].losses):
+        assert one.chrf == pytest.approx(CHRF().sentence_score(one.translation, [one.reference]).score)
+        assert one.baseline_chrf == pytest.approx(CHRF().sentence_score(one.baseline, [one.reference]).score)
 
 
 def test_bleu_by_length_is_bleu_of_the_sentences_of_the_bin(comparison: Comparison, test_set: ParallelText) -> None:
@@ -55,18 +69,18 @@ def test_the_json_is_plain_and_says_what_the_table_says(comparison: Comparison) 
     for place, one in enumerate(found["bleu_by_length"], start=1):
         assert {row[0]: row[place] for row in by_length} == {name: f"{value:.2f}" for name, value in one["bleu"].items()}
     assert [one["differing"] for one in found["differences"]] == [one.differing for one in comparison.differences]
-    gain = found["differences"][1]["gains"][0]
+    gain = found["differences"][0]["gains"][0]
     assert set(gain) == {"line", "source", "reference", "baseline", "translation", "baseline_chrf", "chrf"}
     assert found["measured"] == {"device": "cpu", "num_threads": 1, "batch_size": 64}
 
 
 def test_what_is_not_known_is_null_and_a_dash(comparison: Comparison) -> None:
-    known, _, unknown = comparison.to_json()["runs"]  # type: ignore[misc]
+    known, unknown, _ = comparison.to_json()["runs"]  # type: ignore[misc]
     assert known["training"] == {"steps": 200, "best_step": 100, "seconds": 90.0, "tokens_per_second": 1234.5}
     assert set(unknown["training"].values()) == {None}
     _, rows = comparison.summary()
     assert rows[0][2:6] == ["200", "100", "1,234", "1:30"]
-    assert rows[2][2:6] == ["–"] * 4
+    assert rows[1][2:6] == ["–"] * 4
 
 
 def test_the_table_is_aligned_and_holds_everything(comparison: Comparison) -> None:
@@ -77,8 +91,8 @@ def test_the_table_is_aligned_and_holds_everything(comparison: Comparison) -> No
         assert len({len(line) for line in lines}) == 1
         for line, row in zip(lines, (header, *rows), strict=True):
             assert all(cell in line for cell in row)
-    assert rest[0] == "same against first: 0 of 40 translations differ"
-    assert "<script>alert('x')</script>" in rest[1]
+    assert "<script>alert('x')</script>" in rest[0]
+    assert rest[1] == "same against first: 0 of 40 translations differ"
     for text in (comparison.results[0].bleu.signature, comparison.results[0].chrf.signature, "cpu, 1 thread, batch_size 64"):
         assert text in rest[2]
 

@@ -565,9 +565,10 @@ def test_a_range_of_the_pairs_of_a_split(write: Callable[[Path, str], object], t
     with pytest.raises(UserError, match="`data.train` must be a split"):
         load_pairs(config(tmp_path, train="other[:2]"), "other[:2]")
     assert rows(load_pairs(sliced, "train[1:]")) == ROWS[1:]
-    assert rows(load_pairs(sliced, "train[1:2]")) == ROWS[1:2]
+    assert rows(load_pairs(sliced, "train[1:2]")) == rows(load_pairs(sliced, "train[1:][:1]")) == ROWS[1:2]
+    assert rows(load_pairs(sliced, "train[:2][1:99]")) == ROWS[1:2]
     with pytest.raises(UserError, match=r"split `train\[99:\]` of .* must have at least one pair"):
         load_pairs(sliced, "train[99:]")
-    for wrong in ("train[:0]", "train[2:2]", "train[-2:]", "train[2]", "train[:2]|val", "train[:2][:1]"):
+    for wrong in ("train[:0]", "train[2:2]", "train[-2:]", "train[2]", "train[:2]|val", "train[:2][2:]", "train[1:][0]"):
         with pytest.raises(UserError, match="a part of a split must be a range of its pairs"):
             load_pairs(config(tmp_path), wrong)

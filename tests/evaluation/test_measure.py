@@ -79,6 +79,8 @@ def test_a_language_without_spaces_is_measured_in_characters() -> None:
     report = evaluate(system, references, sources=["I have a dog .", "A dog ."], languages=("en", "zh"))
     found = [(one.side, one.unit, one.bins[-1].high) for one in report.by_length]
     assert found == [("source", "words", 5), ("reference", "characters", 6)]
+    assert report.scores == score(system.translations, references, target_language="zh")
+    assert "|tok:zh|" in report.scores.bleu.signature
     assert [one.unit for one in evaluate(system, references, tokenize="zh").by_length] == ["characters"]
     assert [one.unit for one in evaluate(system, references, tokenize="none", languages=("en", "zh")).by_length] == ["words"]
 

@@ -75,6 +75,18 @@ def test_it_chooses_the_greatest_expected_utility(scripted: ModuleType, seed: in
     assert merged > 0
 
 
+def test_samples_are_drawn_as_the_settings_say(scripted: ModuleType) -> None:
+    model = scripted.ScriptedDecoder(scripted.Table(1))
+    settings: dict[str, Any] = {"temperature": 0.5, "top_k": 2, "top_p": 0.8, "seed": 3}
+    for left_out in ({}, *({name: None} for name in settings)):
+        own = {name: value for name, value in settings.items() if name not in left_out}
+        found = MBR(candidates=6, **own)(model, *scripted.batch(SOURCES), with_attention=True)
+        drawn = Sampling(n_best=6, **own)(model, *scripted.batch(SOURCES), with_attention=True)
+        for candidates, samples in zip(found, drawn, strict=True):
+            assert [one.tokens for one in candidates] == [one.tokens for one in samples]
+            assert all(one.attention is not None for one in candidates)
+
+
 def test_of_one_candidate_there_is_no_choice(scripted: ModuleType) -> None:
     model = scripted.ScriptedDecoder(scripted.Table(1))
     found = MBR(candidates=1)(model, *scripted.batch(SOURCES))

@@ -588,8 +588,13 @@ def test_the_scores_of_a_model_are_those_of_its_translations(
     assert evaluation["validation"] == score(translations, pairs.targets(), tokenize="char").to_json()
 
 
-def test_validating_on_the_training_set_is_told(tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]) -> None:
-    run_training(job(tmp_path / "run", replace(corpus, validation="train"), max_steps=1))
+def test_validating_on_the_training_set_is_told(
+    tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    run_training(replace(job(tmp_path / "run", replace(corpus, validation="train"), max_steps=1), num_threads=2))
+    assert threads == [2]
     assert "warning: the validation set is the training set" in capsys.readouterr().err
 
 
