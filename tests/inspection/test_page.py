@@ -1,6 +1,7 @@
 """The page and the picture show everything of every model, escaped, within two megabytes."""
 
 import base64
+import math
 import re
 import struct
 import warnings
@@ -9,16 +10,18 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from nmt.inspection.layout import CELLS, sorted_units
+from nmt.inspection.layout import CELLS, gate_maps, gate_names, sorted_units
 from nmt.inspection.memory import MemoryCurve
 from nmt.inspection.memory_page import Measured, memory_page
 from nmt.inspection.page import inspection_page
 from nmt.inspection.result import Inspection
 from nmt.inspection.tree import Node
 from nmt.models.config import Cell
+from nmt.pages.heat_map import colour_numbers, encode_png, palette
 from nmt.translation import TranslatedHypothesis
 from nmt.translator import Translator
 
@@ -59,6 +62,23 @@ def test_every_model_has_a_page(system: Translator) -> None:
     gates = sum(name != "candidate" for name in found.decoder_gates)
     panels = found.encoder_states.shape[0] * len(found.directions) + found.decoder_states.shape[0]
     assert len(pictures) == gates * panels + (found.attention is not None)
+    for one in found.hypotheses:
+        assert f"{one.score:.3f}" in page and f"log-probability {one.log_prob:.3f}" in page
+    for log_prob in found.token_log_probs.tolist():
+        assert f"probability {math.exp(log_prob):.4f}, logarithm {log_prob:.3f}" in page
+
+
+def test_each_panel_shows_the_gates_of_its_layer_and_direction(system: Translator) -> None:
+    found = system.inspect("a b c")
+    pictures = [base64.b64decode(address.split(",")[1]) for address in Seen(inspection_page(found, [])).addresses]
+    gates = [
+        *(found.encoder_gates[name][layer, place] for layer, place in np.ndindex(found.encoder_states.shape[:2])
+          for name in gate_names(found.encoder_gates)),
+        *(found.decoder_gates[name][layer] for layer in range(found.decoder_states.shape[0])
+          for name in gate_names(found.decoder_gates)),
+    ]
+    expected = [encode_png(colour_numbers(sorted_units(values, gate_maps(found)), 0, 1), palette()) for values in gates]
+    assert [picture for picture in pictures if picture in expected] == expected
 
 
 def large(source: int, target: int, layers: int, hidden: int) -> Inspection:
@@ -106,9 +126,10 @@ def curve(name: str, norm: list[float]) -> Measured:
 
 
 def test_memory_has_a_curve_a_model() -> None:
-    measured = [curve("<gru>", [1.0, 0.5, 0.25]), curve("rnn", [1.0, 0.1, 1e-38, 0.0])]
-    source = memory_page([measured[0], curve("rnn", [1.0, 0.1, 1e-38])])
+    measured = [curve("<gru>", [1.0, 0.5, 0.25]), curve("rnn", [1.0, 0.1, 1e-38])]
+    source = memory_page(measured)
     seen = Seen(source)
+    assert seen.texts[seen.texts.index("distance") :][:9] == ["distance", "1", "2", "<gru>", "0.5", "0.25", "rnn", "0.1", "1e-38"]
     assert "<gru>" in seen.texts and "rnn" in seen.texts and "script" not in seen.tags
     assert len(re.findall("<circle", source)) == 6
     assert measured[0].to_json() == {
@@ -148,7 +169,8 @@ def test_a_picture_of_memory() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert size_of(memory_picture([curve("_a", [1.0, 0.5]), curve("猫🐈", [1.0, 0.1, 0.01])])) > (1000, 500)
+        width, height = size_of(memory_picture([curve("_a", [1.0, 0.5]), curve("猫🐈", [1.0, 0.1, 0.01])]))
+    assert width > 1000 and height > 500
 
 
 def test_signs_that_no_font_has_are_written_as_codes(tmp_path: Path) -> None:
