@@ -106,7 +106,7 @@ def _write(path: Path, training: TrainingState, random: list[dict[str, Any]], pr
         (folder / AVERAGE).write_bytes(dump_tensors(training.average.state()))
         (folder / OPTIMIZER).write_bytes(optimizer.getvalue())
         write_json(folder / PROGRESS, asdict(training.progress))
-        sums = "".join(f"{_checksum(folder / name)}  {name}\n" for name in (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS))
+        sums = "".join(f"{checksum(folder / name)}  {name}\n" for name in (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS))
         (folder / CHECKSUMS).write_text(sums, encoding="utf-8")
 
 
@@ -174,11 +174,12 @@ def _damage(path: Path, files: Sequence[str]) -> str | None:
         return f"`{path}` is missing"
     try:
         lines = read_bytes(path / CHECKSUMS).decode("utf-8", "replace").splitlines()
-        damaged = [name for name in files if f"{_checksum(path / name)}  {name}" not in lines]
+        damaged = [name for name in files if f"{checksum(path / name)}  {name}" not in lines]
     except UserError as error:
         return str(error)
     return f"`{path / damaged[0]}` is damaged: its checksum is not that of {CHECKSUMS}" if damaged else None
 
 
-def _checksum(file: Path) -> str:
+def checksum(file: Path) -> str:
+    """sha256 of the file."""
     return hashlib.sha256(read_bytes(file)).hexdigest()

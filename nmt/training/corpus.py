@@ -41,7 +41,7 @@ def read_corpus(job: Job, tokenizer: Path, reporter: Reporter, processes: Proces
     with processes.leader_first():
         corpus = _read(job, tokenizer, reporter)
     processes.wait()  # longer than gathering does, for those that read from a slow disk
-    if any(found != corpus.fingerprints for found in processes.gather(corpus.fingerprints)):  # they would train on nonsense
+    if not processes.agree_on(corpus.fingerprints):  # they would train on nonsense
         raise UserError("all processes must read the same corpus and tokenizers, but some found others: share `data.path`")
     return corpus
 

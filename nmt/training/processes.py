@@ -76,6 +76,10 @@ class Processes(ABC):
         if self.is_leader:
             self.wait()
 
+    def agree_on(self, value: object) -> bool:
+        """Whether all processes have the same value."""
+        return all(other == value for other in self.gather(value))
+
     def map(self, function: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:
         """``function(items)``, one result an item, each process having done its share."""
         results: list[Any] = [None] * len(items)

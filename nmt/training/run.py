@@ -66,7 +66,7 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     trainer = _trainer(job, corpus, model, reporter, device, processes)
     if job.resume:
         trainer.resume()
-        if len(set(processes.gather(trainer.state.progress.step))) > 1:
+        if not processes.agree_on(trainer.state.progress.step):
             raise UserError("all processes must go on from the same checkpoint, but some read another one: share `run_dir`")
         reporter.line(f"resumed at step {trainer.state.progress.step}")
         if processes.broadcast(trainer.finished and is_written(job, trainer)):
@@ -127,7 +127,7 @@ def _trainer(job: Job, corpus: Corpus, model: Seq2Seq, reporter: Reporter, devic
     )
     languages = job.data.source, job.data.target
     teachers, fingerprint = load_teachers(training.teachers, languages, corpus.tokenizers, device)
-    if len(set(processes.gather(fingerprint))) > 1:
+    if not processes.agree_on(fingerprint):
         raise UserError("all processes must learn from the same `training.teachers`, but some found others: share their folders")
     if teachers:
         reporter.line(f"teachers: {len(teachers)}, {training.distillation:g} of the loss")

@@ -11,8 +11,8 @@ import torch
 from nmt.errors import UserError
 from nmt.model_directory import WEIGHTS, check_alike, load_model_directory
 from nmt.models.seq2seq import Seq2Seq
-from nmt.plain_data import read_bytes
 from nmt.tokenizer import TokenizerPair
+from nmt.training.checkpoint import checksum
 
 
 def load_teachers(
@@ -26,7 +26,7 @@ def load_teachers(
         teachers = [load_model_directory(Path(directory).expanduser()) for directory in directories]
         for teacher in teachers:
             check_alike(teacher, "this run", languages, tokenizers)
-        sums = [hashlib.sha256(read_bytes(teacher.directory / WEIGHTS)).hexdigest() for teacher in teachers]
+        sums = [checksum(teacher.directory / WEIGHTS) for teacher in teachers]
         with torch.random.fork_rng(devices=[]):  # a network is built with fresh weights before its own are read
             networks = [teacher.model.to(device) for teacher in teachers]
     except UserError as error:
