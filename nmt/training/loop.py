@@ -21,6 +21,7 @@ from nmt.training.checkpoint import BEST, LAST, Checkpoints
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.interruption import Interruption, interruptible
+from nmt.training.loss import Objective
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import Schedule
@@ -56,7 +57,8 @@ class Trainer:
         self.device = device
         self.model = model
         self.processes = processes
-        loss = BatchLoss(model, config.label_smoothing, config.r_drop, teachers, config.distillation)
+        objective = Objective(config.label_smoothing, config.distillation, consistency=config.r_drop)
+        loss = BatchLoss(model, objective, teachers)
         self._loss = processes.parallel(loss, collate([[]], [[]]).to(device))
         progress = Progress(fingerprints=fingerprints, bleu_of=self._bleu_of)
         self.state = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), progress)

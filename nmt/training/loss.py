@@ -27,6 +27,23 @@ class Projection:
     bias: Tensor
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What the loss is made of, beside −log p of the target; each is 0 where it is absent.
+
+    ``smoothing`` ε of the labels (Szegedy et al. 2016, section 7). ``distillation`` λ: the share of what teachers say, word by
+    word (Kim & Rush 2016, https://arxiv.org/abs/1606.07947, section 3.1). ``consistency`` α: the weight of what sets two passes
+    with other dropout masks apart (R-Drop, Liang et al. 2021, https://arxiv.org/abs/2106.14448, equation 4).
+    """
+
+    smoothing: float = 0.0
+    distillation: float = 0.0
+    consistency: float = 0.0
+
+
+LIKELIHOOD = Objective()
+
+
 class _ProjectedCrossEntropy(torch.autograd.Function):
     """loss = Σ_i (1 − ε) (−log p_i[y_i]) + ε mean_v (−log p_i[v]) with p_i = softmax(W x_i + b); also Σ_i −log p_i[y_i].
 
@@ -41,14 +58,12 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor,
         targets: Tensor,
-        smoothing: float,
-        consistency: float,
+        objective: Objective,
         teachers: Sequence[Projection],
-        distillation: float,
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
-        share = distillation if teachers else 0.0
-        on_gold, on_all = (1 - share) * (1 - smoothing), (1 - share) * smoothing
+        share, consistency = objective.distillation if teachers else 0.0, objective.consistency
+        on_gold, on_all = (1 - share) * (1 - objective.smoothing), (1 - share) * objective.smoothing
         teachers = [replace(one, weight=one.weight.to(one.inputs.dtype)) for one in teachers]
         low_weight = weight.to(inputs.dtype)
         grad_inputs = torch.empty_like(inputs)
@@ -100,7 +115,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad_inputs, grad_weight, grad_bias = ctx.saved_tensors
         scale = grads[0]
-        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, *[None] * 6
+        return grad_inputs * scale.to(grad_inputs.dtype), grad_weight * scale, grad_bias * scale, *[None] * 4
 
 
 def _mixture(teachers: Sequence[Projection], rows: slice) -> Tensor:
@@ -144,24 +159,19 @@ def perplexity(loss: float) -> float:
 def projected_cross_entropy(
     student: Projection,
     targets: Tensor,
-    smoothing: float,
-    consistency: float = 0.0,
+    objective: Objective = LIKELIHOOD,
     teachers: Sequence[Projection] = (),
-    distillation: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Label-smoothed cross-entropy (Szegedy et al. 2016, section 7) of softmax(W x + b), summed over tokens.
+    """Cross-entropy of softmax(W x + b) in the form of the ``objective``, summed over tokens.
 
     The ``student``'s projection, targets [tokens]
-    → the smoothed loss, with gradients, and the plain negative log-likelihood in nats, without. Products are done in the
+    → that loss, with gradients, and the plain negative log-likelihood in nats, without. Products are done in the
     type of the inputs, the softmax in fp32. The gradient is computed in the forward pass; it can't be differentiated twice.
 
-    With ``teachers``, which share the vocabulary, and ``distillation`` λ, word-level distillation (Kim & Rush 2016,
-    https://arxiv.org/abs/1606.07947, section 3.1): 1 − λ times that loss, and λ times the cross-entropy of the student with the
-    mean of the teachers' distributions.
-
-    With ``consistency`` α, R-Drop (Liang et al. 2021, https://arxiv.org/abs/2106.14448, equation 4): each token has two rows,
-    one after the other, from two passes that dropout sets apart, and the loss α / 2 times the divergences of both ways.
+    With ``teachers``, which share the vocabulary, it is 1 − λ times that loss, and λ times the cross-entropy of the student with
+    the mean of the teachers' distributions. With consistency α each token has two rows, one after the other, from two passes
+    that dropout sets apart, and α / 2 times the divergences of both ways are added.
     """
     projection = student.inputs, student.weight, student.bias
-    arguments = *projection, targets, smoothing, consistency, teachers, distillation, torch.is_grad_enabled()
+    arguments = *projection, targets, objective, teachers, torch.is_grad_enabled()
     return _ProjectedCrossEntropy.apply(*arguments)  # type: ignore[no-any-return, no-untyped-call]

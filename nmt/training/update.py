@@ -12,6 +12,7 @@ from nmt.errors import UserError
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.config import Precision, TrainingConfig
 from nmt.training.figures import Figures, Skips
+from nmt.training.loss import Objective
 from nmt.training.memory import halves, is_out_of_memory
 from nmt.training.precision import resolve_precision
 from nmt.training.processes import Processes
@@ -111,24 +112,15 @@ class BatchLoss(nn.Module):
     The ``teachers`` are no part of the module: they are neither trained nor told to be in training.
     """
 
-    def __init__(
-        self,
-        model: Seq2Seq,
-        smoothing: float,
-        consistency: float = 0.0,
-        teachers: Sequence[Seq2Seq] = (),
-        distillation: float = 0.0,
-    ) -> None:
+    def __init__(self, model: Seq2Seq, objective: Objective, teachers: Sequence[Seq2Seq] = ()) -> None:
         super().__init__()
         self.model = model
-        self.smoothing = smoothing
-        self.consistency = consistency
+        self.objective = objective
         self.teachers = tuple(teachers)
-        self.distillation = distillation
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """See ``batch_loss``."""
-        return batch_loss(self.model, batch, self.smoothing, self.consistency, self.teachers, self.distillation)
+        return batch_loss(self.model, batch, self.objective, self.teachers)
 
 
 def build_optimizer(model: Seq2Seq, config: TrainingConfig) -> torch.optim.Optimizer:

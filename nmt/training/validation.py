@@ -15,7 +15,7 @@ from nmt.models.seq2seq import Seq2Seq
 from nmt.models.torch_model import TorchModel
 from nmt.search import SearchStrategy
 from nmt.tokenizer import TokenizerPair
-from nmt.training.loss import Projection, perplexity, projected_cross_entropy
+from nmt.training.loss import LIKELIHOOD, Objective, Projection, perplexity, projected_cross_entropy
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.translator import Translator
 
@@ -55,7 +55,7 @@ class Validator:
         model.eval()
 
         def losses(batches: Sequence[Batch]) -> list[float]:
-            found = [batch_loss(model, batch.to(self.device), smoothing=0.0)[1] for batch in batches]
+            found = [batch_loss(model, batch.to(self.device))[1] for batch in batches]
             return [float(loss) for loss in found]  # after all: a GPU is asked once it is done
 
         total = sum(self.processes.map(losses, self.batches))
@@ -71,22 +71,20 @@ def translate(translator: Translator, sources: Sequence[str], processes: Process
 def batch_loss(
     model: Seq2Seq,
     batch: Batch,
-    smoothing: float,
-    consistency: float = 0.0,
+    objective: Objective = LIKELIHOOD,
     teachers: Sequence[Seq2Seq] = (),
-    distillation: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """The smoothed loss, with gradients, and the negative log-likelihood of a batch: sums over its target tokens.
+    """The loss of a batch in the form of the ``objective``, with gradients, and its negative log-likelihood, without.
 
-    With ``consistency`` α > 0 it is R-Drop's: each sentence is passed twice under other dropout masks, and the loss is the mean
-    of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
-    ``distillation`` is the share of the ``teachers``, which are in evaluation mode.
+    Both are sums over its target tokens. With consistency α each sentence is passed twice under other dropout masks, and the loss
+    is the mean of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
+    The ``teachers`` are in evaluation mode.
     """
-    passes = 2 if consistency else 1
+    passes = 2 if objective.consistency else 1
     with torch.no_grad():
         soft = [_projection(teacher, batch, passes) for teacher in teachers]
-    given = batch.twice() if consistency else batch
-    loss, nll = projected_cross_entropy(_projection(model, given), given.labels, smoothing, consistency, soft, distillation)
+    given = batch.twice() if objective.consistency else batch
+    loss, nll = projected_cross_entropy(_projection(model, given), given.labels, objective, soft)
     return loss / passes, nll / passes
 
 

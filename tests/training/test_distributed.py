@@ -34,6 +34,7 @@ from nmt.training.config import TrainingConfig
 from nmt.training.distributed import SeveralProcesses
 from nmt.training.interruption import Interruption
 from nmt.training.loop import Trainer
+from nmt.training.loss import Objective
 from nmt.training.processes import OneProcess
 from nmt.training.state import Progress, TrainingState
 from nmt.training.update import BatchLoss, Updater, build_optimizer
@@ -53,14 +54,14 @@ def network(vocab_size: int = 20) -> Any:
 def test_shares_of_a_batch_have_its_loss_and_gradients(size: int) -> None:
     batch = collate([[5, 6, 7], [8, 9, 10, 11], [12], [13]], [[6, 9, 9, 9], [10], [11, 12], [7, 8]])
     model = network()
-    loss, nll = batch_loss(model, batch, 0.1)
+    loss, nll = batch_loss(model, batch, Objective(0.1))
     loss.backward()
     whole = [parameter.grad for parameter in model.parameters()]
     model.zero_grad()
     shares = [batch.share(rank, size) for rank in range(size)]
     assert sum(share.target_tokens for share in shares) == batch.target_tokens
     assert all(share.source_mask[:, -1].any() for share in shares), "a share is no wider than its longest sentence"
-    found = [batch_loss(model, share, 0.1) for share in shares]
+    found = [batch_loss(model, share, Objective(0.1)) for share in shares]
     for own, _ in found:
         own.backward()
     assert sum(own.item() for own, _ in found) == pytest.approx(loss.item(), rel=1e-5)
@@ -133,7 +134,7 @@ def updated(model: Any, processes: OneProcess) -> list[torch.Tensor]:
     config = TrainingConfig()
     training = TrainingState(model, WeightAverage(model, 0.0), build_optimizer(model, config), Progress())
     batch = collate([[5, 6, 7], [8, 9]], [[6], [10, 11]])
-    Updater(config, BatchLoss(model, 0.1), training, CPU, processes)([batch], step=1, rate=0.1)
+    Updater(config, BatchLoss(model, Objective(0.1)), training, CPU, processes)([batch], step=1, rate=0.1)
     return [parameter.detach() for parameter in model.parameters()]
 
 

@@ -31,6 +31,7 @@ from nmt.training.checkpoint import Checkpoints
 from nmt.training.config import Precision, TrainingConfig
 from nmt.training.job import Job
 from nmt.training.loop import Trainer
+from nmt.training.loss import Objective
 from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.run import run_training
@@ -144,8 +145,8 @@ def again(run_dir: Path, data: DataConfig, **training: object) -> Job:
     return replace(job(run_dir, data, **training), resume=True)
 
 
-def nan_loss(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
-    loss, nll = batch_loss(model, batch, smoothing)
+def nan_loss(model: Seq2Seq, batch: Batch, objective: Objective, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+    loss, nll = batch_loss(model, batch, objective)
     return loss * float("nan"), nll
 
 

@@ -16,7 +16,7 @@ from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.averaging import WeightAverage
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
-from nmt.training.loss import projected_cross_entropy
+from nmt.training.loss import Objective, projected_cross_entropy
 from nmt.training.memory import halves, is_out_of_memory, largest_batches
 from nmt.training.processes import ONE_PROCESS
 from nmt.training.state import Progress, TrainingState
@@ -38,7 +38,7 @@ def updater(dropout: float = 0.0) -> Updater:
     model = build(ModelConfig(**sizes, **dropouts), VOCAB, VOCAB, True)  # type: ignore[arg-type]
     config = TrainingConfig(average=0.9)
     training = TrainingState(model, WeightAverage(model, config.average), build_optimizer(model, config), Progress())
-    loss = BatchLoss(model.train(), config.label_smoothing)
+    loss = BatchLoss(model.train(), Objective(config.label_smoothing))
     return Updater(config, loss, training, CPU, ONE_PROCESS)
 
 
@@ -46,7 +46,7 @@ def test_r_drop_without_dropout_changes_nothing_and_with_it_adds_to_the_loss() -
     def losses(consistency: float, dropout: float) -> list[float]:
         model = updater(dropout).training.model
         torch.manual_seed(2)
-        return [value.item() for value in BatchLoss(model, 0.1, consistency)(BATCH)]  # type: ignore[arg-type]
+        return [value.item() for value in BatchLoss(model, Objective(0.1, consistency=consistency))(BATCH)]
 
     assert losses(5.0, 0.0) == pytest.approx(losses(0.0, 0.0), rel=1e-6)
     (weak, nll), (strong, same_nll) = losses(1e-9, 0.5), losses(5.0, 0.5)
@@ -62,7 +62,7 @@ def test_r_drop_is_a_quarter_of_alpha_times_the_divergences_of_both_ways(monkeyp
 
     def loss(consistency: float) -> float:
         torch.manual_seed(2)
-        return BatchLoss(model, 0.1, consistency)(BATCH)[0].item()  # type: ignore[arg-type]
+        return BatchLoss(model, Objective(0.1, consistency=consistency))(BATCH)[0].item()
 
     monkeypatch.setattr("nmt.training.validation.projected_cross_entropy", noted)
     added = loss(6.0) - loss(1e-9)
@@ -75,7 +75,7 @@ def test_r_drop_is_a_quarter_of_alpha_times_the_divergences_of_both_ways(monkeyp
 
 def test_teachers_are_heard_without_their_dropout_and_are_not_changed() -> None:
     student, teacher = updater(dropout=0.0).training.model, updater(dropout=0.5).training.model.eval()
-    loss = BatchLoss(student, 0.1, 0.0, [teacher], 1.0).train()  # type: ignore[arg-type]
+    loss = BatchLoss(student, Objective(0.1, 1.0), [teacher]).train()
     first, second = loss(BATCH)[0], loss(BATCH)[0]
     assert not teacher.training and first.item() == second.item()
     first.backward()
@@ -92,9 +92,9 @@ def test_what_teachers_say_is_the_same_in_both_passes_of_r_drop() -> None:
     with torch.no_grad():
         for parameter in teacher.parameters():
             parameter.normal_()
-    once, twice = (BatchLoss(student, 0.1, consistency, [teacher], 0.7)(BATCH) for consistency in (0.0, 5.0))  # type: ignore[arg-type]
+    once, twice = (BatchLoss(student, Objective(0.1, 0.7, consistency), [teacher])(BATCH) for consistency in (0.0, 5.0))
     assert [value.item() for value in twice] == pytest.approx([value.item() for value in once], rel=1e-5)
-    assert once[0].item() != pytest.approx(BatchLoss(student, 0.1)(BATCH)[0].item(), rel=1e-2)  # type: ignore[arg-type]
+    assert once[0].item() != pytest.approx(BatchLoss(student, Objective(0.1))(BATCH)[0].item(), rel=1e-2)
 
 
 def state(updater: Updater) -> list[Tensor]:
@@ -108,13 +108,13 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return len(one) == len(other) and all(map(torch.equal, one, other))
 
 
-def broken_loss(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[Tensor, Tensor]:
-    loss, nll = batch_loss(model, batch, smoothing)
+def broken_loss(model: Seq2Seq, batch: Batch, objective: Objective, *_: object) -> tuple[Tensor, Tensor]:
+    loss, nll = batch_loss(model, batch, objective)
     return loss * float("nan"), nll * float("nan")
 
 
-def broken_gradient(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[Tensor, Tensor]:
-    loss, nll = batch_loss(model, batch, smoothing)
+def broken_gradient(model: Seq2Seq, batch: Batch, objective: Objective, *_: object) -> tuple[Tensor, Tensor]:
+    loss, nll = batch_loss(model, batch, objective)
     loss.register_hook(lambda grad: grad * float("inf"))
     return loss, nll
 
@@ -125,7 +125,7 @@ def test_an_update_clips_by_the_norm_of_all_gradients(clip_norm: float) -> None:
     ours.config = replace(ours.config, clip_norm=clip_norm)
     ours([BATCH], 1, 0.01)
 
-    (batch_loss(plain.loss.model, BATCH, ours.config.label_smoothing)[0] / BATCH.target_tokens).backward()  # type: ignore[arg-type]
+    (batch_loss(plain.loss.model, BATCH, Objective(ours.config.label_smoothing))[0] / BATCH.target_tokens).backward()  # type: ignore[arg-type]
     norm = torch.nn.utils.clip_grad_norm_(plain.training.average.parameters, clip_norm)
     assert (norm > clip_norm) == (clip_norm < 1)
     for group in plain.training.optimizer.param_groups:
@@ -184,11 +184,11 @@ def test_too_many_in_a_row_are_told_with_the_first_of_them() -> None:
 def limited(largest: int) -> Any:
     """A loss for whose batches there is memory up to ``largest`` sentences; it fails after some gradients are there."""
 
-    def loss(model: Seq2Seq, batch: Batch, smoothing: float, *_: object) -> tuple[Tensor, Tensor]:
+    def loss(model: Seq2Seq, batch: Batch, objective: Objective, *_: object) -> tuple[Tensor, Tensor]:
         if len(batch.source) > largest:
-            batch_loss(model, batch, smoothing)[0].backward()  # type: ignore[no-untyped-call]
+            batch_loss(model, batch, objective)[0].backward()  # type: ignore[no-untyped-call]
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return batch_loss(model, batch, smoothing)
+        return batch_loss(model, batch, objective)
 
     return loss
 
