@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nmt.backends import Backend, TranslationModel, model_of, together
+from nmt.chunks import continues_character, split_pieces
 from nmt.data.sequences import pad
 from nmt.errors import UserError
 from nmt.model_directory import SHORTEST_LIMIT, LoadedModel, load_ensemble
@@ -17,7 +18,6 @@ from nmt.search.constraints import Constraints
 from nmt.search.hypothesis import Hypothesis
 from nmt.search.record import History
 from nmt.search.repetition import loop_end
-from nmt.sentences import GOING_ON, IDEOGRAPHIC_ENDS, SENTENCE_ENDS
 from nmt.tokenizer import BOS, EOS, UNK, Tokenizer, TokenizerPair
 from nmt.translation import ForcedTarget as ForcedTarget
 from nmt.translation import TranslatedHypothesis as TranslatedHypothesis
@@ -44,8 +44,7 @@ class Translator:
     """Translates sentences with a model, its tokenizers and a search strategy.
 
     A source of more than ``max_source_length`` pieces (than the model was trained on: a model directory knows)
-    is cut into chunks, whose translations are joined (see ``nmt.sentences``). A chunk is filled to more than half: up to
-    its last end of a sentence, or else between words, or else between characters. Nothing is left out.
+    is cut into chunks (see ``nmt.chunks``), whose translations are joined (see ``nmt.sentences``). Nothing is left out.
 
     A translation that runs to the length limit in a loop is cut after the first round, and ``repeating``.
     """
@@ -114,8 +113,8 @@ class Translator:
         sources = self.tokenizers.source.encode(texts)
         chunks = []
         for line, (text, source, begin) in enumerate(zip(texts, sources, self._prefixes(texts, prefixes), strict=True)):
-            parts = self._split(source) if text.strip() else []
-            chunks += [_Chunk(line, ids, [] if number else begin) for number, ids in enumerate(parts)]
+            parts = split_pieces(self.tokenizers.source.pieces(source), self.max_source_length) if text.strip() else []
+            chunks += [_Chunk(line, source[part], [] if part.start else begin) for part in parts]
         # The longest first: if memory does not suffice, it shows at once.
         by_length = sorted(chunks, key=lambda chunk: len(chunk.ids), reverse=True)
         search = search or self.search
@@ -191,17 +190,6 @@ class Translator:
             raise UserError(f"{name} must have at most {self.max_source_length} pieces, but has {len(ids)} instead")
         return ids
 
-    def _split(self, ids: list[int]) -> list[list[int]]:
-        """Chunks of at most ``max_source_length`` ids; none for a source without any."""
-        pieces = self.tokenizers.source.pieces(ids)
-        chunks = []
-        start = 0
-        while len(ids) - start > self.max_source_length:
-            end = start + _cut(pieces[start : start + self.max_source_length + 1])
-            chunks.append(ids[start:end])
-            start = end
-        return [*chunks, ids[start:]] if ids else []
-
     def _search(self, chunks: list[_Chunk], search: SearchStrategy, with_attention: bool, history: History | None = None) -> None:
         """Fill in the chunks' hypotheses."""
         source, mask = pad([[*chunk.ids, EOS] for chunk in chunks])
@@ -220,7 +208,7 @@ class Translator:
             return found
         end = max(end, prefix)
         following = self.tokenizers.target.pieces(found.tokens[end:])
-        end += next((place for place, piece in enumerate(following) if _starts_character("", piece)), len(following))
+        end += next((place for place, piece in enumerate(following) if not continues_character(piece)), len(following))
         attention = None if found.attention is None else found.attention[:end]
         return replace(found, tokens=found.tokens[:end], attention=attention, repeating=True)
 
@@ -255,28 +243,3 @@ def forbidden_ids(search: SearchStrategy, tokenizer: Tokenizer) -> list[int]:
             raise UserError(f"`forbidden_pieces` must be pieces of the target's vocabulary, but `{piece}` is none{hint}")
         ids.append(number)
     return ids
-
-
-def _cut(pieces: list[str]) -> int:
-    """How many of the pieces make a chunk: the most that end at the best kind of place, but never all."""
-    longest = len(pieces) - 1
-    for is_good in (_ends_sentence, _starts_word, _starts_character):
-        for end in range(longest, longest // 2, -1):
-            if is_good(pieces[end - 1], pieces[end]):
-                return end
-    return longest
-
-
-def _ends_sentence(before: str, after: str) -> bool:
-    if before.endswith(IDEOGRAPHIC_ENDS):
-        return not after.removeprefix("▁").startswith(GOING_ON)
-    return before.endswith(SENTENCE_ENDS) and _starts_word(before, after)
-
-
-def _starts_word(before: str, after: str) -> bool:
-    return after.startswith("▁")
-
-
-def _starts_character(before: str, after: str) -> bool:
-    """Not within the bytes of one character: UTF-8's continuation bytes are 0x80 to 0xBF."""
-    return not (len(after) == 6 and after.startswith(("<0x8", "<0x9", "<0xA", "<0xB")))

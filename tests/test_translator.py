@@ -20,7 +20,7 @@ from nmt.search import MBR, Beam, Greedy, Hypothesis, Model, Sampling, SearchStr
 from nmt.search.base import Decode, as_found, best_of
 from nmt.search.constraints import UNCONSTRAINED, Constraints
 from nmt.tokenizer import EOS, UNK, Normalization, TokenizerConfig, TokenizerPair, train_tokenizers
-from nmt.translator import Translation, Translator, _cut
+from nmt.translator import Translation, Translator
 
 LINES = [
     "A man rides a bike. Is he late?",
@@ -266,11 +266,6 @@ def test_chunks_end_where_sentences_or_else_words_do(line: str, chunks: list[str
     translator, search = copying(max_source_length=8)
     translator.translate([line], batch_size=1)
     assert sorted(text for batch in search.batches for text in batch) == sorted(chunks)
-
-
-def test_no_chunk_ends_between_a_sentence_and_its_quotation_mark() -> None:
-    assert _cut(["▁猫", "犬", "犬", "犬", "「", "猫", "。", "猫", "猫"]) == 7
-    assert _cut(["▁猫", "犬", "犬", "犬", "「", "猫", "。", "」", "と"]) == 8
 
 
 @pytest.mark.parametrize("limit", [8, 9, 10, 11])
