@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from nmt.cli import main
 from nmt.cli.allocation import keep_memory
 
 FREED_AND_TAKEN_AGAIN = """
@@ -37,3 +38,10 @@ def test_what_the_environment_says_counts(monkeypatch: pytest.MonkeyPatch) -> No
     keep_memory()
     assert os.environ["LRU_CACHE_CAPACITY"] == "7"
     assert int(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]) < 1024
+
+
+def test_every_command_keeps_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[bool] = []
+    monkeypatch.setattr("nmt.cli.keep_memory", lambda: called.append(True))
+    assert main(["--version"]) == 0
+    assert called == [True]

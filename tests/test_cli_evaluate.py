@@ -125,6 +125,16 @@ def test_a_test_set_the_other_way_around_is_refused(tiny_model: Path, capfd: pyt
     assert capfd.readouterr() == ("", told)
 
 
+def test_languages_of_other_names_are_warned_of(
+    tiny_model: Path, tiny_corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for suffix, name in (("en", "eng"), ("fr", "fra")):
+        shutil.copy(tiny_corpus / f"test.{suffix}", tmp_path / f"test.{name}")
+    assert evaluate(tiny_model, "data=parallel", f"data.path={tmp_path}", "data.source=eng", "data.target=fra") == 0
+    told = "warning: the test set must go from en to fr, as the model does, but `data` goes from eng to fra\n"
+    assert told in capfd.readouterr().err
+
+
 def test_a_baseline_is_a_file_or_a_model(
     tiny_model: Path, files: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """`nmt export`, and translating with what it wrote."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -48,6 +49,30 @@ def test_a_model_that_was_exported_translates_as_before(exported: Path, tmp_path
     assert translations(exported, tmp_path) == in_torch
     for settings in (["quantised=true"], ["quantised=true", "shortlist=true"]):
         assert len(translations(exported, tmp_path, *settings)) == len(SOURCES)
+
+
+def test_what_was_written_is_told_on_stderr(tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    assert main(["export", str(model)]) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    told = [line.split()[0] for line in err.splitlines() if line.endswith(" MB")]
+    assert told == [str(model / "onnx" / name) for name in FILES]
+
+
+def test_without_onnxruntime_pytorch_translates_unless_it_was_asked_for(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, find = load_model_directory(exported), importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+    for module in [name for name in sys.modules if name.startswith("nmt.onnx")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert isinstance(model_of(loaded), TorchModel)
+    with pytest.raises(UserError, match="needs the package onnxruntime, which is missing: install `nmt\\[onnx\\]`"):
+        model_of(loaded, backend="onnx")
+    with pytest.raises(UserError, match="`nmt export` the model, and install"):
+        model_of(loaded, quantised=True)
 
 
 def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: Path, tiny_model: Path) -> None:

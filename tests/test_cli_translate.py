@@ -1,12 +1,15 @@
 """`nmt translate`: N lines in, N lines out, at once, and files that are whole or not there."""
 
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -386,11 +389,17 @@ def test_model_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @contextmanager
-def started(model: Path, stdin: int = subprocess.PIPE, stderr: int = subprocess.PIPE) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    model: Path,
+    *arguments: str,
+    stdin: int = subprocess.PIPE,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+) -> Iterator[subprocess.Popen[bytes]]:
     """`nmt translate MODEL` in a process of its own."""
-    command = [sys.executable, "-m", "nmt", "translate", str(model), QUICK]
+    command = [sys.executable, "-m", "nmt", "translate", str(model), QUICK, *arguments]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env=environment) as process:
+    with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=environment) as process:
         try:
             yield process
         finally:
@@ -456,6 +465,59 @@ def test_prompt_on_a_terminal(tiny_model: Path, tmp_path: Path, monkeypatch: pyt
         assert process.stdout.read() == b""
     os.close(keyboard)
     assert "The dog sleeps.\n:attention \n" in (tmp_path / "nmt" / "history").read_text(encoding="utf-8")
+
+
+def test_a_prompt_writes_a_file_in_the_form_that_was_asked_for(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("TERM", "dumb")
+    keyboard, terminal = pty.openpty()
+    out = tmp_path / "out.jsonl"
+    with started(tiny_model, "--format=jsonl", f"--output={out}", stdin=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        assert process.stdout is not None
+        expect(keyboard, b"> ")
+        for line in (b"The dog sleeps.\n", b"A cat eats.\n"):
+            os.write(keyboard, line)
+            expect(keyboard, b"log-probability", b"> ")
+        assert not out.exists()
+        os.write(keyboard, b"\x04")
+        assert process.wait(PATIENCE) == 0
+        assert process.stdout.read() == b""
+    os.close(keyboard)
+    records = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [record["source"] for record in records] == ["The dog sleeps.", "A cat eats."]
+    assert all(record["hypotheses"][0]["text"] == record["translation"] for record in records)
+
+
+def test_prefixes_of_a_terminal_are_wrong_usage(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "prefixes").write_text("Le\n")
+    keyboard, terminal = pty.openpty()
+    with started(tiny_model, f"--prefixes={tmp_path / 'prefixes'}", stdin=terminal) as process:
+        assert process.stderr is not None
+        told = process.stderr.read().decode()
+        assert process.wait(PATIENCE) == 2
+    os.close(terminal)
+    os.close(keyboard)
+    assert "--prefixes must be given together with --input or a pipe, but the input is a terminal" in told
+
+
+@pytest.mark.parametrize("to_terminal", [False, True])
+def test_a_bar_on_the_terminal_unless_the_translations_come_there(to_terminal: bool, tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("The dog sleeps.\nA cat eats.\n")
+    keyboard, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    stdout = terminal if to_terminal else subprocess.PIPE
+    with started(tiny_model, f"--input={tmp_path / 'in'}", stdout=stdout, stderr=terminal) as process:
+        assert process.wait(PATIENCE) == 0
+        os.write(terminal, b"END")
+        shown = b""
+        while b"END" not in shown:
+            shown += os.read(keyboard, 1 << 16)
+    os.close(terminal)
+    os.close(keyboard)
+    assert (b"100%|" in shown and b"2 lines" in shown) != to_terminal
 
 
 def expect(keyboard: int, *texts: bytes) -> None:
