@@ -14,7 +14,7 @@ from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
 CHANGED = ["search=sampling", "search.top_p=0.9", "search.forbidden_pieces=[▁It's,${x}]", "schedule=inverse_square_root"]
-NEWER = ("embedding_scale", "lexical_values", "r_drop", "teachers", "distillation")  # than the first runs
+NEWER = ("embedding_scale", "lexical_values", "readout:", "r_drop", "teachers", "distillation")  # than the first runs
 CHANGED += ["schedule.warmup_steps=7", "num_threads=3"]
 
 

@@ -39,7 +39,8 @@ class DecoderState:
 
 
 class RecurrentDecoder(Decoder):
-    """Recurrent layers and a readout, t = tanh(W [state; context; embedding]) (deep output, Bahdanau et al. 2015, A.2.2).
+    """Recurrent layers and a readout, t = tanh(W [state; context; embedding]) (deep output, Bahdanau et al. 2015, A.2.2), or
+    with a layer norm as its ``activation``.
 
     Dropout sits before each layer but the first, on the context and on the readout. With ``residual`` connections from the
     second layer on, and with ``layer_norm`` after each. With ``lexical``, a projection L, attention answers with
@@ -54,6 +55,7 @@ class RecurrentDecoder(Decoder):
         attention: Attention,
         bridge: Bridge,
         readout: nn.Linear,
+        activation: nn.Module,
         dropout: Dropout,
         *,
         residual: bool,
@@ -68,6 +70,7 @@ class RecurrentDecoder(Decoder):
         self.layers = nn.ModuleList(layers)
         self.norms = nn.ModuleList(nn.LayerNorm(layer.hidden_size) if layer_norm else nn.Identity() for layer in layers)
         self.readout = readout
+        self.activation = activation
         self.dropout = dropout
         self.residual = residual
         self.lexical = lexical
@@ -125,9 +128,9 @@ class RecurrentDecoder(Decoder):
         return hidden, torch.stack(after, dim=1)
 
     def read_out(self, readout: Callable[[Tensor], Tensor], *parts: Tensor) -> Tensor:
-        """Parts [rows, length, size] side by side, through the matrix → features [rows, length, feature_size]."""
+        """Parts [rows, length, size] side by side, through matrix and activation → features [rows, length, feature_size]."""
         read = torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1)
-        features: Tensor = self.dropout(torch.tanh(readout(read)))
+        features: Tensor = self.dropout(self.activation(readout(read)))
         return features
 
 

@@ -11,7 +11,7 @@ from nmt.models.attention import Attention, NoContext, build_attention
 from nmt.models.base import Decoder, Encoder
 from nmt.models.bridge import Bridge, HandOver, SummaryBridge
 from nmt.models.cells import build_layer
-from nmt.models.config import Architecture, BridgeKind, ModelConfig, Wiring
+from nmt.models.config import Architecture, BridgeKind, ModelConfig, Readout, Wiring
 from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousStateDecoder, RecurrentDecoder, SummaryDecoder
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding, embedding_matrix
@@ -135,6 +135,7 @@ def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropo
         attention,
         _bridge(config),
         nn.Linear(read, feature),
+        nn.LayerNorm(feature) if config.readout is Readout.layer_norm else nn.Tanh(),
         dropout,
         residual=config.residual,
         layer_norm=config.layer_norm,

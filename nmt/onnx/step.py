@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmt.models.attention import AdditiveAttention, MultiHeadAttention, NoAttention, NoContext
 from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousStateDecoder, RecurrentDecoder, SummaryDecoder
@@ -188,10 +188,12 @@ class _Step:
         return torch.cat([weight[:, :rest], weight[:, rest:] @ attention.output.weight], dim=1)
 
     def _read_out(self, hidden: str, context: list[str], with_word: bool) -> str:
-        """tanh(W [hidden; context; word])"""
+        """The activation of W [hidden; context; word]."""
         weight, bias = self.decoder.readout.weight, self.decoder.readout.bias
         word_size = self.decoder.embedding.matrix.embedding_dim if with_word else 0
         weight, of_the_word = weight.split([weight.shape[1] - word_size, word_size], dim=1)
         weight = self._for_context(weight) if context else weight
         read = self.graph.linear(self.graph.concat(hidden, *context), weight, None if with_word else bias)
-        return self.graph("Tanh", self.graph("Add", read, self._word(of_the_word, bias)) if with_word else read)
+        read = self.graph("Add", read, self._word(of_the_word, bias)) if with_word else read
+        activation = self.decoder.activation
+        return self.graph("Tanh", read) if isinstance(activation, nn.Tanh) else self.graph.norm(read, activation)

@@ -6,7 +6,7 @@ from torch import nn
 
 from nmt.data.batch import collate
 from nmt.errors import UserError
-from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
+from nmt.models.config import Architecture, AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Readout, Wiring
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
 from nmt.models.seq2seq import Seq2Seq, build
@@ -41,6 +41,10 @@ SYSTEMS = {
     "backwards": variant(**ONE_WAY),
     **{
         f"wide readout, {wiring}": variant(readout_size=12, tie_embeddings=False, wiring=wiring)
+        for wiring in (Wiring.first_layer, Wiring.input_feeding)
+    },
+    **{
+        f"normed readout, {wiring}": variant(readout=Readout.layer_norm, wiring=wiring)
         for wiring in (Wiring.first_layer, Wiring.input_feeding)
     },
     **{

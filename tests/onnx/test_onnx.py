@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nmt.model_directory import ONNX, LoadedModel
-from nmt.models.config import AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Wiring
+from nmt.models.config import AttentionKind, BridgeKind, Cell, Direction, ModelConfig, Readout, Wiring
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.models.torch_model import TorchModel
 from nmt.search import Beam, Sampling
@@ -25,6 +25,7 @@ from nmt.onnx.model import OnnxModel  # noqa: E402
 
 VOCABULARY = 40
 STEPWISE = (Wiring.previous_state, Wiring.input_feeding)
+WITH_AND_WITHOUT_WORD = (Wiring.first_layer, Wiring.input_feeding)  # in the readout
 SYSTEMS: dict[str, dict[str, object]] = {
     **{f"{cell}, {kind}": {"cell": cell, "attention": kind} for cell in Cell for kind in AttentionKind},
     **{f"{cell}, {wiring}": {"cell": cell, "wiring": wiring} for cell in Cell for wiring in STEPWISE},
@@ -34,6 +35,7 @@ SYSTEMS: dict[str, dict[str, object]] = {
         if kind is not AttentionKind.none
     },
     "scaled embeddings": {"embedding_scale": 4.0, "lexical_values": True},
+    **{f"normed readout, {wiring}": {"wiring": wiring, "readout": Readout.layer_norm} for wiring in WITH_AND_WITHOUT_WORD},
     "summary": {"wiring": Wiring.summary, "attention": AttentionKind.none},
     "state only": {
         "wiring": Wiring.state_only,
