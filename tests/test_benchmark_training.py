@@ -25,7 +25,7 @@ from nmt.data.batching import Cursor, TrainingBatches
 from nmt.data.config import DataConfig
 from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs
-from nmt.models.config import AttentionKind, ModelConfig, Wiring
+from nmt.models.config import AttentionKind, ModelConfig, Readout, Wiring
 from nmt.models.seq2seq import build
 from nmt.tokenizer import TokenizerPair
 from nmt.training.validation import batch_loss
@@ -49,7 +49,8 @@ def test_rows_beside_other_systems_have_nothing_that_these_lack() -> None:
     for row in our_rows(FULL):
         settings = ["data=multi30k_en_de", "data.path=p", "run_dir=r", *our_settings(row, FULL)]
         model = to_settings(compose("train", TrainConfig, settings), TrainConfig).model
-        assert (model.embedding_scale, model.lexical_values, model.word_dropout, model.layer_norm) == (1.0, False, 0.0, False)
+        assert (model.embedding_scale, model.lexical_values, model.readout) == (1.0, False, Readout.tanh)
+        assert (model.word_dropout, model.layer_norm) == (0.0, False)
 
 
 def test_the_tokens_are_those_that_batches_predict(data: Path, tmp_path: Path) -> None:

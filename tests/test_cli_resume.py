@@ -10,6 +10,7 @@ from nmt.cli.compose import compose, register, to_settings
 from nmt.cli.resume import CHOICES, check_unchanged, saved_overrides, to_text
 from nmt.config.train import TrainConfig
 from nmt.errors import UserError
+from nmt.models.config import Readout
 from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
@@ -59,8 +60,10 @@ def test_settings_newer_than_the_run_are_those_of_their_dataclasses(preset: str,
     (tmp_path / "config.yaml").write_text("\n".join(older), encoding="utf-8")
     again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
     assert (again.model.embedding_scale, again.model.lexical_values, again.training.r_drop) == (1.0, False, 0.0)
+    assert again.model.readout is Readout.tanh
     assert (again.training.teachers, again.training.distillation) == ([], 0.5)
     with pytest.raises(UserError, match="`model.embedding_scale` must stay 1.0 in a run that goes on, but is 4.0 instead"):
+        text = text.replace("readout: layer_norm", "readout: tanh")
         check_unchanged(str(tmp_path), text.replace("embedding_scale: 1.0", "embedding_scale: 4.0"))
 
 

@@ -14,7 +14,7 @@ import yaml
 from nmt.cli import main
 from nmt.data.config import DataForm
 from nmt.errors import UserError
-from nmt.models.config import AttentionKind, Cell
+from nmt.models.config import AttentionKind, Cell, Readout
 from nmt.search import Beam, Greedy
 from nmt.training.job import Job
 from nmt.training.schedule import Constant, Cosine
@@ -227,7 +227,8 @@ def test_experiment_cells_is_a_sweep_over_models(experiment: str, jobs: list[Job
     if experiment == "cells":  # the settings of the figures in the README
         settings = [(job.tokenizer.vocab_size, job.training.subword_alpha, job.model.embedding_dropout) for job in jobs]
         assert settings == [(4000, 0.5, 0.3)] * 6
-        assert not any(job.model.lexical_values or job.model.embedding_scale != 1 for job in jobs)
+        newer = {(job.model.lexical_values, job.model.embedding_scale, job.model.readout) for job in jobs}
+        assert newer == {(False, 1.0, Readout.tanh)}
     jobs.clear()
     assert train(f"experiment={experiment}", f"model={experiment}/lstm", *where) == 0
     assert [(job.run_dir, job.model.cell) for job in jobs] == [("r", Cell.lstm)]
@@ -258,6 +259,7 @@ def test_experiment_low_resource_is_a_ladder_that_ends_where_a_run_alone_begins(
         "model.attention": (8, AttentionKind.general, AttentionKind.multihead),
         "model.embedding_scale": (8, 1.0, 4.0),
         "model.lexical_values": (8, False, True),
+        "model.readout": (8, Readout.tanh, Readout.layer_norm),
         "training.learning_rate": (9, 1e-3, 2e-3),
         "training.average": (9, 0.0, 0.999),
     }

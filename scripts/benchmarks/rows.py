@@ -105,6 +105,7 @@ def our_settings(row: Row, scale: Scale) -> list[str]:
         "model.decoder_layers=1",
         "model.embedding_scale=1",
         "model.lexical_values=false",
+        "model.readout=tanh",
         "model.residual=false",
         "model.layer_norm=false",
         f"model.dropout={scale.dropout}",
