@@ -205,7 +205,11 @@ def records(run_dir: Path, kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
-@pytest.mark.parametrize(("accumulate", "system"), [(1, []), (2, ["model.cell=lstm", "model.wiring=input_feeding"])])
+# A normed readout that is fed back makes differences of rounding grow threefold: 3e-4 after these steps.
+LUONG = ["model.cell=lstm", "model.wiring=input_feeding", "model.readout=tanh"]
+
+
+@pytest.mark.parametrize(("accumulate", "system"), [(1, []), (2, LUONG)])
 def test_two_processes_make_the_weights_of_one(
     accumulate: int, system: list[str], repository: Path, tiny_settings: Sequence[str], tmp_path: Path
 ) -> None:
