@@ -26,6 +26,7 @@ ORDER = [
     "onnx",
     "backends",
     "sentences",
+    "chunks",
     "translation",
     "inspection",
     "translator",

@@ -63,7 +63,7 @@ class Direction(StrEnum):
 
 
 class Readout(StrEnum):
-    """What ``model.readout`` can put what the decoder has read through, before the output projection."""
+    """The last function of the readout, by which ``model.readout`` names it."""
 
     tanh = "tanh"
     layer_norm = "layer_norm"
@@ -81,8 +81,8 @@ class ModelConfig:
     """The architecture. It is flat because it is saved with the model, in config.json.
 
     ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``readout_size`` is that
-    of what the output projection reads, None for ``embedding_size``, as tied embeddings need it. ``readout`` is what that goes
-    through: a tanh, which bounds it, or a layer norm, which learns its scale. With ``lexical_values``
+    of the readout, which the output projection reads, None for ``embedding_size``, as tied embeddings need it. ``readout`` is its
+    last function: a tanh, which bounds it, or a layer norm, which learns its scale. With ``lexical_values``
     attention, where there is one, answers not with the encoder's states alone, but also with the source's embeddings.
     ``embedding_scale`` times the embeddings is what is read of them, as a matrix small enough to be the output's, too, is a
     small input; a Transformer always takes √embedding_size (Vaswani et al. 2017, section 3.4).

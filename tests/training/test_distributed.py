@@ -205,7 +205,7 @@ def records(run_dir: Path, kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
-# A normed readout that is fed back makes differences of rounding grow threefold: 3e-4 after these steps.
+# With a normed readout, which is fed back, differences of rounding grow: 4e-6 after 2 updates, 3e-4 after 50; 5e-7 with tanh.
 LUONG = ["model.cell=lstm", "model.wiring=input_feeding", "model.readout=tanh"]
 
 

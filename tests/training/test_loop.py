@@ -16,6 +16,7 @@ from nmt.plain_data import read_json
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.loop import Trainer
+from nmt.training.loss import Objective
 from nmt.training.reporting import Reporter
 from nmt.training.schedule import InverseSquareRoot
 from nmt.training.state import Fingerprints
@@ -87,7 +88,7 @@ def test_matrices_decay_and_vectors_do_not() -> None:
 def test_the_settings_of_loss_and_moments_are_passed_on() -> None:
     training = trainer([], label_smoothing=0.3, r_drop=2.0, distillation=0.7, beta2=0.5)
     loss: Any = training._loss
-    assert (loss.smoothing, loss.consistency, loss.distillation) == (0.3, 2.0, 0.7)
+    assert loss.objective == Objective(smoothing=0.3, distillation=0.7, consistency=2.0)
     assert {group["betas"] for group in training.state.optimizer.param_groups} == {(0.9, 0.5)}
 
 
