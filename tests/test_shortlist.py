@@ -39,8 +39,10 @@ def test_the_likeliest_translation_is_the_dictionary_s() -> None:
         assert len(candidates) < 0.9 * WORDS
 
 
-def test_probabilities_are_those_of_brown_et_al() -> None:
-    """EM by hand on two sentences, with an empty word."""
+@pytest.mark.parametrize("chunk", [1, 2**20])
+def test_probabilities_are_those_of_brown_et_al(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EM by hand on two sentences, with an empty word; looked up at once, or a sentence at a time."""
+    monkeypatch.setattr("nmt.shortlist._CHUNK", chunk)
     sources, targets = [[4, 5], [4]], [[6, 7], [6]]
     t = {(s, w): 1.0 for s in (PAD, 4, 5) for w in (6, 7)}
     for _ in range(4):

@@ -21,7 +21,7 @@ from nmt.training.validation import translate
 from nmt.translator import Translator
 from nmt.version import __version__
 
-_MOST_PAIRS, _MOST_LINKS = 2**18, 2**22  # that the shortlist is learned from
+_MOST_PAIRS, _MOST_LINKS = 2**20, 2**25  # that the shortlist is learned from
 
 
 def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
@@ -74,7 +74,7 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
 
 
 def _shortlist(corpus: Corpus) -> Shortlist:
-    """From as many pairs as a few seconds and 250 MB allow."""
+    """From as many pairs as a minute and 500 MB allow."""
     encoded, tokenizers = corpus.encoded, corpus.tokenizers
     rng = np.random.default_rng(0)
     few = len(encoded) <= _MOST_PAIRS
