@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import nmt
 from nmt.backends import Backend, model_of
 from nmt.cli import main
 from nmt.errors import UserError
@@ -67,6 +68,7 @@ def test_without_onnxruntime_pytorch_translates_unless_it_was_asked_for(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
     for module in [name for name in sys.modules if name.startswith("nmt.onnx")]:
         monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr(nmt, "onnx")  # which the import below would leave behind, unlike what is in sys.modules
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert isinstance(model_of(loaded), TorchModel)
     with pytest.raises(UserError, match="needs the package onnxruntime, which is missing: install `nmt\\[onnx\\]`"):
