@@ -109,12 +109,13 @@ def _translations(
     chunks = np.split(np.arange(len(ends)), np.flatnonzero(np.diff(ends // _CHUNK)) + 1)
     found = [_links(sources.take(chunk), targets.take(chunk), target_vocab) for chunk in chunks]
     keys = np.unique(np.concatenate([chunk_keys for chunk_keys, _, _ in found]))
-    chunked = [(np.searchsorted(keys, chunk_keys).astype(np.int32)[links], written) for chunk_keys, links, written in found]
+    for chunk_keys, links, _ in found:
+        links[:] = np.searchsorted(keys, chunk_keys)[links]  # where they stand, as they are what takes memory
     source, target = keys // target_vocab, keys % target_vocab
     probability = np.ones(len(keys))
     for _ in range(_ITERATIONS):
         counts = np.zeros(len(keys))
-        for links, written in chunked:
+        for _, links, written in found:
             weights = probability[links]
             weights /= np.bincount(written, weights)[written]
             counts += np.bincount(links, weights, minlength=len(keys))

@@ -21,7 +21,7 @@ from nmt.training.validation import translate
 from nmt.translator import Translator
 from nmt.version import __version__
 
-_MOST_PAIRS, _MOST_LINKS = 2**20, 2**25  # that the shortlist is learned from
+_MOST_PAIRS, _MOST_LINKS = 2**19, 2**25  # that the shortlist is learned from
 
 
 def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
