@@ -5,6 +5,7 @@
 A table goes to stderr and one JSON object to stdout. Memory is anonymous memory (``RssAnon``): pages of the file can be dropped.
 """
 
+import argparse
 import json
 import multiprocessing
 import os
@@ -105,7 +106,9 @@ def measure_file(file: Path, count: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure each size in a process of its own."""
-    counts = sorted(map(int, sys.argv[1:])) or [10_000_000, 100_000_000]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=int, nargs="*", default=[10_000_000, 100_000_000], help="the sizes of the corpora")
+    counts = sorted(parser.parse_args().pairs)
     results = []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for figures in pool.imap(measure, counts):
