@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -318,3 +320,14 @@ def test_run_directory_of_another_run_is_refused(
     assert str(tiny_run) in error
     assert "resume=true" in error
     assert (tiny_run / "config.yaml").read_bytes() == before
+
+
+def test_a_run_ends_well_although_nobody_reads_what_it_says(tiny_settings: Sequence[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nmt", "train", *tiny_settings, f"run_dir={tmp_path}/run"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()  # as `| head -1` does
+    assert process.wait() == 0
+    assert (tmp_path / "run" / "model" / "config.json").exists()
+    assert "trained 2 steps" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")

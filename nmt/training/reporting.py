@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +22,14 @@ class Reporter:
     """Writes to stderr and, once there is a run directory, to its files. Stdout stays clean.
 
     With ``progress`` a terminal shows a bar, and anything else gets a line every so many steps. One that is ``silent``
-    says nothing: the run is another process's to tell of.
+    says nothing: the run is another process's to tell of. When nobody reads stderr any more (a closed terminal, `| head`),
+    train.log goes on alone.
     """
 
     def __init__(self, progress: bool, silent: bool = False) -> None:
         self._progress = progress
         self._silent = silent
+        self._has_reader = True
         self._bar: tqdm[None] | None = None
         self._directory: Path | None = None
         self._tensorboard: SummaryWriter | None = None
@@ -46,28 +50,32 @@ class Reporter:
         """One line on stderr and in train.log."""
         if self._silent:
             return
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        with self._to_stderr():
+            if self._bar is not None:
+                self._bar.write(text, file=sys.stderr)
+            elif self._has_reader:
+                print(text, file=sys.stderr, flush=True)
         self._log(text)
 
     def start(self, step: int, max_steps: int) -> None:
         """Training begins at ``step``."""
-        if self._progress and not self._silent and sys.stderr.isatty():
-            self._bar = tqdm(total=max_steps, initial=step, unit="step", file=sys.stderr, dynamic_ncols=True)
+        with self._to_stderr():
+            if self._progress and not self._silent and self._has_reader and sys.stderr.isatty():
+                self._bar = tqdm(total=max_steps, initial=step, unit="step", file=sys.stderr, dynamic_ncols=True)
 
     def advance(self) -> None:
         """One step is done."""
-        if self._bar is not None:
-            self._bar.update()
+        with self._to_stderr():
+            if self._bar is not None:
+                self._bar.update()
 
     def go_back(self, step: int) -> None:
         """Training goes on from ``step`` again."""
         self._forget(step)
-        if self._bar is not None:
-            self._bar.n = step
-            self._bar.refresh()
+        with self._to_stderr():
+            if self._bar is not None:
+                self._bar.n = step
+                self._bar.refresh()
 
     def training(self, step: int, max_steps: int, values: dict[str, float], seconds_left: float) -> None:
         """The figures of the steps since the last call: loss (nats a token; absent if all were skipped), target tokens/s,
@@ -80,7 +88,8 @@ class Reporter:
         events = [f"{values[name]} {name}" for name in ("skipped", "split") if values[name]]
         text = "  ".join([f"step {step}/{max_steps}", *figures, *events, rest])
         if self._bar is not None:
-            self._bar.set_postfix_str(", ".join(figures))
+            with self._to_stderr():
+                self._bar.set_postfix_str(", ".join(figures))
             self._log(text)
         elif self._progress:
             self.line(text)
@@ -97,10 +106,21 @@ class Reporter:
 
     def close(self) -> None:
         """Training is over."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        with self._to_stderr():
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
         self._close_tensorboard()
+
+    @contextmanager
+    def _to_stderr(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self._has_reader = False
+            if self._bar is not None:
+                self._bar.disable = True  # it would say a last word
+                self._bar = None
 
     def _close_tensorboard(self) -> None:
         if self._tensorboard is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from nmt.training.precision import has_bf16, resolve_precision
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter
-from nmt.training.run_directory import CHECKPOINTS, TOKENIZER, check_run_directory, write_settings, write_tokenizers
+from nmt.training.run_directory import CHECKPOINTS, TOKENIZER, check_run_directory, held, write_settings, write_tokenizers
 from nmt.training.teachers import load_teachers
 from nmt.training.validation import Validator
 from nmt.translator import forbidden_ids
@@ -41,9 +42,17 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     said. Whatever the user got wrong is a ``UserError``; nothing is written to the run directory before the data has been
     read and the largest batch tried. Each of the ``processes`` is given the same job.
     """
+    with ExitStack() as end:
+        if processes.is_leader:
+            check_run_directory(Path(job.run_dir), job.resume)
+            if job.resume:
+                end.enter_context(held(Path(job.run_dir)))
+        return _run(job, processes, end)
+
+
+def _run(job: Job, processes: Processes, end: ExitStack) -> Scores | None:
+    """``run_training``, which holds the directory of a run that goes on; that of a new one is held to the ``end``, too."""
     run_dir = Path(job.run_dir)
-    if processes.is_leader:
-        check_run_directory(run_dir, job.resume)
     job.check()
     device = processes.device(job.device)
     if job.num_threads is not None:
@@ -76,6 +85,8 @@ def run_training(job: Job, processes: Processes = ONE_PROCESS) -> Scores | None:
     processes.wait()  # nothing is written unless all have room
     if not job.resume:
         if processes.is_leader:
+            end.enter_context(held(run_dir))
+            check_run_directory(run_dir, job.resume)  # another run may have begun there meanwhile
             write_tokenizers(run_dir, corpus.tokenizers)
         trainer.save(LAST)
     if processes.is_leader:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nmt.atomic import synchronise
+from nmt.atomic import atomic_directory, synchronise
 from nmt.errors import UserError
 from nmt.tokenizer import TokenizerPair
 from nmt.training.checkpoint import has_checkpoint
@@ -24,13 +27,32 @@ def check_run_directory(run_dir: Path, resume: bool) -> None:
         raise UserError(f"`resume=true` needs a run with a checkpoint, but `{run_dir}` has none")
 
 
-def write_tokenizers(run_dir: Path, tokenizers: TokenizerPair) -> None:
-    """Make the directory and put the tokenizers there. Raises ``UserError`` if it can't be written to."""
+@contextmanager
+def held(run_dir: Path) -> Iterator[None]:
+    """Nobody else trains in the directory, which is made if need be, until the block ends or the process dies.
+
+    Raises ``UserError`` if someone does, or if it can't be made.
+    """
     with _writing(run_dir):
-        (run_dir / TOKENIZER).mkdir(parents=True, exist_ok=True)
-        tokenizers.save(run_dir / TOKENIZER)
-        for file in (*(run_dir / TOKENIZER).iterdir(), run_dir / TOKENIZER):
-            synchronise(file)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        directory = os.open(run_dir, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno == errno.EWOULDBLOCK:  # otherwise a file system without locks
+                raise UserError(f"`run_dir` must be no other run's, but one is training in `{run_dir}` now") from error
+        yield
+    finally:
+        os.close(directory)
+
+
+def write_tokenizers(run_dir: Path, tokenizers: TokenizerPair) -> None:
+    """Put the tokenizers there, in place of any that a run left which ended as it began. Raises ``UserError`` if it can't be
+    written to.
+    """
+    with atomic_directory(run_dir / TOKENIZER) as directory:
+        tokenizers.save(directory)
 
 
 def write_settings(run_dir: Path, config_yaml: str) -> None:

@@ -35,6 +35,7 @@ from nmt.training.loss import Objective
 from nmt.training.memory import largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.run import run_training
+from nmt.training.run_directory import held
 from nmt.training.schedule import Constant, Cosine
 from nmt.training.teachers import load_teachers
 from nmt.training.update import Updater
@@ -210,6 +211,48 @@ def test_a_directory_with_a_run_is_refused(tmp_path: Path, corpus: DataConfig) -
     (tmp_path / "checkpoints" / "last").mkdir(parents=True)
     with pytest.raises(UserError, match=rule + "add `resume=true`"):
         run_training(job(tmp_path, corpus))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_directory_in_which_another_run_trains_is_refused(
+    resume: bool, finished: Path, corpus: DataConfig, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    if resume:
+        shutil.copytree(finished, run)
+    waiting = again(run, corpus, max_steps=9) if resume else job(run, corpus)
+    before = contents(run)
+    with held(run), pytest.raises(UserError, match="`run_dir` must be no other run's, but one is training in `.*run` now"):
+        run_training(waiting)
+    assert contents(run) == before
+    assert run_training(waiting) is not None
+
+
+def test_a_run_that_was_begun_meanwhile_stays_as_it_is(
+    corpus: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin_another(trainer: Trainer, batches: list[Batch]) -> None:
+        monkeypatch.undo()
+        run_training(job(tmp_path / "run", corpus))
+        before.update(contents(tmp_path / "run"))
+
+    before: dict[str, tuple[bytes, int]] = {}
+    monkeypatch.setattr(Trainer, "rehearse", begin_another)
+    with pytest.raises(UserError, match="holds a run already"):
+        run_training(job(tmp_path / "run", corpus, max_steps=9))
+    assert before and contents(tmp_path / "run") == before
+
+
+def test_tokenizers_of_a_run_that_ended_as_it_began_give_way(corpus: DataConfig, tmp_path: Path) -> None:
+    separate = job(tmp_path / "run", corpus)
+    separate.tokenizer = TokenizerConfig(vocab_size=350, joint=False)
+    run_training(separate)
+    for name in ("config.yaml", "metrics.jsonl", "train.log"):
+        (tmp_path / "run" / name).unlink()
+    for name in ("checkpoints", "model"):
+        shutil.rmtree(tmp_path / "run" / name)
+    run_training(job(tmp_path / "run", corpus))
+    assert run_training(again(tmp_path / "run", corpus, max_steps=9)) is not None
 
 
 def test_a_failed_resume_leaves_the_settings_as_they_were(finished: Path, corpus: DataConfig, tmp_path: Path) -> None:
