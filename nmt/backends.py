@@ -76,7 +76,9 @@ def model_of(
     try:
         from nmt.onnx.model import OnnxModel
     except ImportError as error:
-        raise UserError("`backend=onnx` needs the package onnxruntime, which is missing: install `nmt[onnx]`") from error
+        raise UserError(
+            f"an exported model needs onnxruntime, which can't be imported ({error}): install `nmt[onnx]`, or use `backend=torch`"
+        ) from error
     words = loaded.shortlist if shortlist else None
     return OnnxModel(loaded, quantised, num_threads or 0, words)
 

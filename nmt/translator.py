@@ -1,6 +1,7 @@
 """Strings in, strings out: the user's door to a model, and validation's: both see the same translations."""
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -113,7 +114,7 @@ class Translator:
         sources = self.tokenizers.source.encode(texts)
         chunks = []
         for line, (text, source, begin) in enumerate(zip(texts, sources, self._prefixes(texts, prefixes), strict=True)):
-            parts = split_pieces(self.tokenizers.source.pieces(source), self.max_source_length) if text.strip() else []
+            parts = split_pieces(self.tokenizers.source.pieces(source), self.max_source_length) if not _is_blank(text) else []
             chunks += [_Chunk(line, source[part], [] if part.start else begin) for part in parts]
         # The longest first: if memory does not suffice, it shows at once.
         by_length = sorted(chunks, key=lambda chunk: len(chunk.ids), reverse=True)
@@ -155,12 +156,13 @@ class Translator:
 
         Of a text that a search found, and that tokenizes to the pieces that it was found as, this is the search's ``log_prob``
         (but for rounding, which with quantised products is coarse), unless it is ``repeating``. A blank target is the end mark
-        alone, and so has a probability too; pieces that a shortlist leaves out have none, and -inf for its logarithm. Raises
+        alone, and so has a probability too. With a shortlist probabilities are among the batch's pieces, here those of this
+        source alone; others have none, and -inf for its logarithm. Raises
         ``UserError`` if the source is blank or has more than ``max_source_length`` pieces: it is not cut into chunks.
         """
         memory = self.model.encode(*pad([[*self._uncut(source, "`source`"), EOS]]))
         state = self.model.start(memory, 1)
-        (tokens,) = self.tokenizers.target.encode([target if target.strip() else ""])
+        (tokens,) = self.tokenizers.target.encode(["" if _is_blank(target) else target])
         log_probs = []
         for last, token in pairwise([BOS, *tokens, EOS]):
             step = self.model.step(np.array([last]), state, memory)
@@ -184,7 +186,7 @@ class Translator:
     def _uncut(self, text: str, name: str) -> list[int]:
         """The ids of a source that must not be cut; mistakes begin with ``name``."""
         (ids,) = self.tokenizers.source.encode([text])
-        if not ids or not text.strip():
+        if not ids or _is_blank(text):
             raise UserError(f"{name} must not be blank, but is")
         if len(ids) > self.max_source_length:
             raise UserError(f"{name} must have at most {self.max_source_length} pieces, but has {len(ids)} instead")
@@ -231,6 +233,14 @@ class Translator:
                 for written, found in zip(texts, chunk.hypotheses, strict=True)
             ],
         )
+
+
+def _is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen: white space, and signs of control and format, such as U+200B."""
+    text = text.strip()
+    if text and text[0].isprintable():
+        return False
+    return all(sign.isspace() or unicodedata.category(sign) in ("Cc", "Cf") for sign in text)
 
 
 def forbidden_ids(search: SearchStrategy, tokenizer: Tokenizer) -> list[int]:

@@ -42,6 +42,9 @@ def test_arguments_must_be_utf8(capsys: pytest.CaptureFixture[str]) -> None:
     assert "must be UTF-8" in capsys.readouterr().err
 
 
+NO_MEMORY = "a batch must fit into memory, but does not: lower `batch_size`, `search.beam_size` or `search.n_best`"
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "message"),
     [
@@ -50,6 +53,8 @@ def test_arguments_must_be_utf8(capsys: pytest.CaptureFixture[str]) -> None:
         (KeyboardInterrupt(), 130, "nmt: interrupted\n"),
         (OSError(28, "No space left on device", "/full/file"), 1, "nmt: `/full/file`: No space left on device\n"),
         (SystemExit(3), 3, ""),
+        (MemoryError("Unable to allocate 11.6 TiB"), 1, f"nmt: {NO_MEMORY}\n"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), 1, f"nmt: {NO_MEMORY}\n"),
     ],
 )
 def test_exit_codes(

@@ -261,13 +261,14 @@ def test_what_is_kept_has_a_line_for_each_sentence_however_it_is_read(
     assert capfd.readouterr().out.count("\n") == 2
 
 
+@pytest.mark.parametrize("interrupted", ["nmt.translator.Translator.translate", "nmt.cli.evaluate_model.evaluate"])
 def test_a_folder_that_comes_to_nothing_leaves_nothing(
-    tiny_model: Path, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    interrupted: str, tiny_model: Path, files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nmt.translator.Translator.translate", interrupt)
+    monkeypatch.setattr(interrupted, interrupt)
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "hypotheses.txt").write_text("the one before")

@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -250,6 +251,20 @@ def test_a_model_error_is_told_and_the_conversation_goes_on(talk: Talk, conversa
     out, err = talk(" ".join(["word"] * 30), ":attention", SENTENCES[0])
     assert out.count("\n") == 2
     assert "nmt: the text to inspect must have at most 8 pieces, but has" in err
+
+
+def test_too_little_memory_ends_no_conversation(talk: Talk, translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    translate, fails = translator.translate, iter([True, False])
+
+    def without_memory(*arguments: Any, **settings: Any) -> Any:
+        if next(fails):
+            raise MemoryError("Unable to allocate 11.6 TiB")
+        return translate(*arguments, **settings)
+
+    monkeypatch.setattr(translator, "translate", without_memory)
+    out, err = talk(SENTENCES[0], SENTENCES[1])
+    assert out.count("\n") == 1
+    assert "nmt: a batch must fit into memory, but does not" in err
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")

@@ -125,7 +125,9 @@ def test_order_is_kept_and_batches_are_of_like_length() -> None:
     assert lengths == [[30, 25, 12], [7, 3, 2], [1, 0]]
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t  ", "\u3000", "\n", "\u2028", "\u00a0", "\x0c"])
+@pytest.mark.parametrize(
+    "blank", ["", " ", "\t  ", "\u3000", "\n", "\u2028", "\u00a0", "\x0c", "\u200b", " \u200b", "\ufeff \u00ad", "\x00\x7f"]
+)
 def test_a_blank_line_gives_a_blank_line_without_the_model(blank: str) -> None:
     translator, search = copying()
     assert translator.translate([blank]) == [Translation(blank)]

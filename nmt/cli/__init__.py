@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from nmt.cli.allocation import keep_memory
-from nmt.errors import UsageError, UserError
+from nmt.errors import UsageError, UserError, is_out_of_memory
 from nmt.version import __version__
 
 USAGE = """\
@@ -53,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         name = f"`{error.filename}`: " if error.filename else ""
         return report(UserError(f"{name}{error.strerror or error}"))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return report(too_little_memory())
     return code
 
 
@@ -68,6 +72,11 @@ def report(error: UserError) -> int:
     """Tell the user; returns the exit code."""
     print(f"nmt: {error}", file=sys.stderr)
     return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def too_little_memory() -> UserError:
+    """What to say when a batch found none."""
+    return UserError("a batch must fit into memory, but does not: lower `batch_size`, `search.beam_size` or `search.n_best`")
 
 
 def _run(arguments: list[str]) -> int:

@@ -60,16 +60,16 @@ def evaluate_model(chosen: argparse.Namespace) -> tuple[Report, Mapping[str, obj
     with comet_files(chosen.output) as written:
         system, other = model.translate(sources), baseline.translate(sources)
         written.write(sources, system.translations, references)
-    report = evaluate(
-        system,
-        references,
-        baseline=other,
-        sources=sources,
-        training=_training_text(settings.data),
-        languages=model.languages,
-        tokenize=settings.tokenize,
-        lowercase=settings.lowercase,
-    )
+        report = evaluate(
+            system,
+            references,
+            baseline=other,
+            sources=sources,
+            training=_training_text(settings.data),
+            languages=model.languages,
+            tokenize=settings.tokenize,
+            lowercase=settings.lowercase,
+        )
     about = {"model": model.name, "computed_on": str(model.translator.device), "search": search_values(settings.search)}
     return report, {**about, **baseline.about}
 

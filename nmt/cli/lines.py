@@ -105,6 +105,8 @@ def output(path: str | None, option: str = "--output") -> Iterator[IO[bytes]]:
     if path is None or path == "/dev/stdout":
         yield sys.stdout.buffer
         return
+    if not path:
+        raise UserError(f"`{option}` must name a file, but is empty instead")
     target = Path(os.path.realpath(path))  # through a symbolic link: replace what it points to
     direct = os.path.exists(path) and not os.path.isfile(path)  # of a pipe `target` may be no path
     written = Path(path) if direct else target.with_name(f"{target.name}.part")

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from nmt.cli import report
+from nmt.cli import report, too_little_memory
 from nmt.cli.commands import COMMANDS, Conversation, run_command, translate_line
-from nmt.errors import UserError
+from nmt.errors import UserError, is_out_of_memory
 from nmt.translation import Translation
 
 _HISTORY = 1000  # lines that are kept
@@ -51,6 +51,10 @@ def _answer(conversation: Conversation, line: str, to_line: Callable[[Translatio
             print(said, file=sys.stderr)
     except UserError as error:
         report(error)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        report(too_little_memory())
 
 
 @contextmanager

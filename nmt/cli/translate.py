@@ -52,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
     paths, overrides = told_apart(chosen.arguments, "model directory")
     model, *others = load_ensemble(paths)
     settings = to_settings(compose_for(model, "translate", TranslateConfig, overrides), TranslateConfig)
+    if settings.shortlist and chosen.prefixes is not None:  # a batch's shortlist may lack what a prefix says
+        raise UsageError("--prefixes must be given with `shortlist=false`, but it is true instead")
     translator = translator_of(model, settings, *others)
     to_line = _FORMATS[chosen.format]
     repeating = 0

@@ -15,6 +15,7 @@ class Device(StrEnum):
 
 
 def check_at_least_one(name: str, value: int | None) -> None:
-    """Raises ``UserError`` unless ``value`` is None or at least 1."""
-    if value is not None and value < 1:
-        raise UserError(f"`{name}` must be at least 1, but is {value} instead")
+    """Raises ``UserError`` unless ``value`` is None or at least 1, and no more than the libraries can count."""
+    if value is not None and not 1 <= value < 2**31:
+        rule = "at least 1" if value < 1 else "below 2**31"
+        raise UserError(f"`{name}` must be {rule}, but is {value} instead")

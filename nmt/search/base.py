@@ -77,6 +77,9 @@ class Model(Protocol[MemoryT, StateT]):
         """
 
 
+_ENDLESS = 2**31  # tokens: longer than any translation, and what NumPy can count
+
+
 @dataclass
 class SearchStrategy(ABC):
     """A search is its settings: the knobs are fields and calling it is the algorithm.
@@ -161,9 +164,10 @@ class SearchStrategy(ABC):
         pieces = np.maximum(source_mask.sum(1) - 1, 0)
         # 100 * 0.07 is a hair above 7 in binary and would be rounded up to 8.
         hair = 1e-9
-        minimum = np.ceil(pieces * self.min_length_ratio + self.min_length_offset - hair).astype(np.int64)
+        minimum = np.ceil(pieces * self.min_length_ratio + self.min_length_offset - hair)
+        limit = np.floor(pieces * self.max_length_ratio + self.max_length_offset + hair)
+        minimum, limit = (np.minimum(length, _ENDLESS).astype(np.int64) for length in (minimum, limit))
         minimum = np.maximum(minimum, np.minimum(pieces, 1))
-        limit = np.floor(pieces * self.max_length_ratio + self.max_length_offset + hair).astype(np.int64)
         begun = (constraints.prefix_table(len(pieces)) != PAD).sum(1)
         return minimum, np.maximum(limit, np.maximum(minimum, begun) + 1)
 
@@ -195,6 +199,8 @@ def check_types(settings: SearchStrategy) -> None:
         whole = type(value) is int
         if type(default) is int and not whole:
             raise UserError(f"`{name}` must be a whole number, but is {value!r} instead")
+        if whole and value >= 2**63:
+            raise UserError(f"`{name}` must be below 2**63, but is {value} instead")
         if type(default) is float and not whole and not (type(value) is float and math.isfinite(value)):
             raise UserError(f"`{name}` must be a finite number, but is {value!r} instead")
         if isinstance(default, StrEnum) and value not in list(type(default)):

@@ -55,10 +55,9 @@ class Sampling(SearchStrategy):
         history: History | None = None,
     ) -> list[list[Hypothesis]]:
         """See ``SearchStrategy``."""
-        steps = int(self.length_bounds(source_mask, constraints)[1].max()) if len(source) else 0
         return decode(
             self,
-            partial(self.draw, self.uniforms(source, source_mask, steps)),
+            partial(self.draw, self.generators(source, source_mask)),
             model,
             source,
             source_mask,
@@ -73,26 +72,25 @@ class Sampling(SearchStrategy):
         """See ``SearchStrategy``."""
         return as_found(hypotheses)
 
-    def uniforms(self, source: np.ndarray, source_mask: np.ndarray, steps: int) -> np.ndarray:
-        """Random numbers in [0, 1), [steps, sentences, n_best]: each sentence has its own generator."""
-        draws = np.empty((steps, len(source), self.n_best))
-        for sentence, (tokens, mask) in enumerate(zip(source, source_mask, strict=True)):
-            digest = hashlib.sha256(repr((self.seed, tokens[mask].tolist())).encode()).digest()
-            # Drawn one after the other, so that more steps for the batch's longest sentence change no draw.
-            draws[:, sentence] = np.random.default_rng(int.from_bytes(digest, "big")).random((steps, self.n_best))
-        return draws
+    def generators(self, source: np.ndarray, source_mask: np.ndarray) -> list[np.random.Generator]:
+        """One a sentence, so that the others of the batch change no draw."""
+        seeds = (repr((self.seed, tokens[mask].tolist())) for tokens, mask in zip(source, source_mask, strict=True))
+        digests = (hashlib.sha256(seed.encode()).digest() for seed in seeds)
+        return [np.random.default_rng(int.from_bytes(digest, "big")) for digest in digests]
 
-    def draw(self, draws: np.ndarray, step: Step) -> Candidates:
+    def draw(self, generators: list[np.random.Generator], step: Step) -> Candidates:
         """Each hypothesis goes on with a token drawn by inverting the distribution's cumulative sum."""
         tokens, log_prob = self.shortlist(step)
         sharpened = log_prob.astype(np.float64) / self.temperature
         with np.errstate(invalid="ignore"):  # where nothing is permitted, all are -inf, and nothing is drawn
-            probability = np.exp(sharpened - sharpened.max(-1, keepdims=True))
+            sharpened -= sharpened.max(-1, keepdims=True)
+            probability = np.exp(sharpened, out=sharpened)  # arrays of a whole vocabulary are large
             probability /= probability.sum(-1, keepdims=True)
-        # A piece is in the nucleus if the likelier ones have not filled it yet.
-        likelier = probability.cumsum(-1) - probability
-        up_to = np.where(likelier < self.top_p, probability, 0.0).cumsum(-1)
-        uniform = draws[step.number - 1, step.live.sentences, : log_prob.shape[1], None]
+        up_to = probability.cumsum(-1)
+        if self.top_p < 1:  # a piece is in the nucleus if the likelier ones have not filled it yet
+            up_to = np.where(up_to - probability < self.top_p, probability, 0.0).cumsum(-1)
+        drawn_now = [generators[sentence].random(self.n_best) for sentence in step.live.sentences]
+        uniform = np.stack(drawn_now)[:, : log_prob.shape[1], None]
         # Rounding may put the threshold beyond all: then it is the last.
         drawn = np.minimum((up_to <= uniform * up_to[..., -1:]).sum(-1, keepdims=True), log_prob.shape[-1] - 1)
         token, log_prob = (np.take_along_axis(array, drawn, axis=-1)[..., 0] for array in (tokens, log_prob))

@@ -1,22 +1,15 @@
-"""Batches and the memory that there is: the largest ones, halves of one, and how running out shows."""
+"""Batches and the memory that there is: the largest ones, and halves of one."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from nmt.data.batch import Batch, collate
 from nmt.data.batching import bucket
 from nmt.data.encoded import EncodedPairs
 from nmt.errors import UserError
 
-_SIGNS = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUDNN_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_ALLOC_FAILED")
 _SAMPLE = 65_536  # pairs among which the largest batches are looked for
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether PyTorch, on a GPU or a CPU, or one of CUDA's libraries could not get the memory that it asked for."""
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
 def halves(batch: Batch) -> list[Batch]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import platform
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from nmt.data.batching import CHUNK_PAIRS, TrainingBatches, evaluation_batches
-from nmt.errors import UserError
+from nmt.errors import UserError, is_out_of_memory
 from nmt.evaluation import Scores
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy
@@ -21,7 +22,7 @@ from nmt.training.finish import finish, how_to_go_further, is_written
 from nmt.training.interruption import terminable
 from nmt.training.job import Job
 from nmt.training.loop import Trainer
-from nmt.training.memory import is_out_of_memory, largest_batches
+from nmt.training.memory import largest_batches
 from nmt.training.precision import has_bf16, resolve_precision
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.randomness import seed_generators
@@ -92,16 +93,27 @@ def _run(job: Job, processes: Processes, end: ExitStack) -> Scores | None:
     if processes.is_leader:
         write_settings(run_dir, job.config_yaml)  # from here on it holds a run that can go on
         reporter.open(run_dir, trainer.state.progress.step)
-    try:
+    # An update splits its batches; what else needs memory can't.
+    with _enough_memory(
+        "model, optimiser and validation must fit into memory, but do not: go on with `resume=true` and a lower "
+        "`training.validation_beam`, or begin anew with smaller sizes in `model`"
+    ):
         trainer.run()
+    with _enough_memory(
+        "the search must fit into memory, but does not: training is done, and `resume=true` with a lower `search.beam_size` "
+        "writes the model"
+    ):
         return finish(job, corpus, trainer, described)
-    except RuntimeError as error:  # an update splits its batches; what else needs memory can't
+
+
+@contextmanager
+def _enough_memory(rule: str) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        raise UserError(
-            "model, optimiser and validation must fit into memory, but do not: begin anew with smaller sizes in `model`, "
-            "or with a lower `training.validation_beam`"
-        ) from error
+        raise UserError(rule) from error
 
 
 def describe(device: torch.device, processes: int = 1) -> str:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from nmt.data.batch import Batch
-from nmt.errors import UserError
+from nmt.errors import UserError, is_out_of_memory
 from nmt.models.seq2seq import Seq2Seq
 from nmt.training.config import Precision, TrainingConfig
 from nmt.training.figures import Figures, Skips
 from nmt.training.loss import Objective
-from nmt.training.memory import halves, is_out_of_memory
+from nmt.training.memory import halves
 from nmt.training.precision import resolve_precision
 from nmt.training.processes import Processes
 from nmt.training.randomness import random_state, restore_random_state

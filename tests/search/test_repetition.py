@@ -84,3 +84,8 @@ def test_a_model_that_loops_is_caught_and_one_that_ends_is_not(scripted: ModuleT
     assert loop_end(best.tokens) == 3
     ((best, *_),) = search(scripted.ScriptedDecoder(scripted.Table(end_bonus=3.0)), *scripted.batch([(7, 8, 9, 2)]))
     assert best.finished
+
+
+def test_a_long_loop_is_found_in_linear_time() -> None:
+    """Where time grew with the square it would be minutes."""
+    assert loop_end([1] * 200_000) == 1

@@ -83,6 +83,15 @@ def test_length_bounds_are_not_fooled_by_binary_fractions() -> None:
     assert [bound.item() for bound in search.length_bounds(mask)] == [7, 29]
 
 
+@pytest.mark.parametrize("endless", [{"max_length_ratio": 1e18}, {"max_length_ratio": 1e300}, {"max_length_offset": 10**18}])
+def test_a_length_beyond_counting_is_none(endless: dict[str, Any], scripted: ModuleType) -> None:
+    mask = np.ones((1, 4), dtype=bool)
+    least, greatest = (bound.item() for bound in Greedy(**endless).length_bounds(mask))
+    assert least == 1 and greatest > 10**9
+    least, greatest = (bound.item() for bound in Greedy(min_length_offset=10**18, **endless).length_bounds(mask))
+    assert greatest > least > 10**9
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_settings_survive_omegaconf(name: str) -> None:
     config = OmegaConf.merge(OmegaConf.structured(STRATEGIES[name]), {"max_length_ratio": 3, "forbidden_pieces": ["▁a", ","]})
@@ -105,6 +114,7 @@ def test_settings_survive_omegaconf(name: str) -> None:
         (Beam, {"coverage_penalty": -1.0}, "`coverage_penalty` must be at least 0, but is -1.0 instead"),
         (Beam, {"max_length_ratio": -1.0}, "`max_length_ratio` must be at least 0, but is -1.0 instead"),
         (Beam, {"max_length_offset": -1}, "`max_length_offset` must be at least 0, but is -1 instead"),
+        (Beam, {"beam_size": 2**63}, f"`beam_size` must be below 2**63, but is {2**63} instead"),
         (Beam, {"min_length_ratio": -1}, "`min_length_ratio` must be at least 0, but is -1 instead"),
         (Beam, {"min_length_offset": -1}, "`min_length_offset` must be at least 0, but is -1 instead"),
         (Greedy, {"no_repeat_ngram": -1}, "`no_repeat_ngram` must be at least 0, but is -1 instead"),

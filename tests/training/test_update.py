@@ -10,14 +10,14 @@ from torch.nn import functional
 
 from nmt.data.batch import Batch, collate
 from nmt.data.sequences import Sequences
-from nmt.errors import UserError
+from nmt.errors import UserError, is_out_of_memory
 from nmt.models.config import ModelConfig
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.averaging import WeightAverage
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
 from nmt.training.loss import Objective, projected_cross_entropy
-from nmt.training.memory import halves, is_out_of_memory, largest_batches
+from nmt.training.memory import halves, largest_batches
 from nmt.training.processes import ONE_PROCESS
 from nmt.training.state import Progress, TrainingState
 from nmt.training.update import BatchLoss, Updater, build_optimizer
