@@ -60,8 +60,9 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         smallest = UNK + 2 + (256 if self.byte_fallback else 0)  # the special pieces, the bytes and one more
-        if self.vocab_size is not None and self.vocab_size < smallest:
-            raise UserError(f"`tokenizer.vocab_size` must be at least {smallest}, but is {self.vocab_size} instead")
+        if self.vocab_size is not None and not smallest <= self.vocab_size < 2**31:
+            rule = f"at least {smallest}" if self.vocab_size < smallest else "below 2**31"
+            raise UserError(f"`tokenizer.vocab_size` must be {rule}, but is {self.vocab_size} instead")
         if not 0.98 <= self.character_coverage <= 1.0:
             raise UserError(
                 f"`tokenizer.character_coverage` must be between 0.98 and 1.0, but is {self.character_coverage} instead"
@@ -140,7 +141,9 @@ class Tokenizer:
         return ids
 
     def check_sampling(self, alpha: float) -> None:
-        """Raises UserError if the model cannot sample: one of characters or words has one segmentation a text."""
+        """Raises UserError if the model cannot sample: one of characters or words has one segmentation a text, and so has BPE
+        that leaves out all merges.
+        """
         try:
             able = self.sample(["a"], alpha, 1) != [[]]  # what SentencePiece below 0.2.2 answers instead of an error
         except RuntimeError:
@@ -150,6 +153,15 @@ class Tokenizer:
                 "`training.subword_alpha` must be 0 for a SentencePiece model that cannot sample (one of characters or words), "
                 f"but is {alpha} instead"
             )
+        if alpha >= 1 and self._is_bpe:
+            raise UserError(f"`training.subword_alpha` must be below 1 for BPE, but is {alpha} instead")
+
+    @property
+    def _is_bpe(self) -> bool:
+        """Whether 1 leaves out all merges, even of the longest piece; of a unigram model it is a usual exponent."""
+        written = [number for number in range(UNK + 1, len(self)) if not self._processor.is_byte(number)]
+        longest = max(self.pieces(written), key=len)
+        return all(len(ids) >= len(longest) - 1 for ids in self.sample([longest.replace("▁", " ")] * 20, 1.0, 1))
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence in one line: '\\n' and '\\r' become spaces. PAD, BOS, EOS are left out.

@@ -119,3 +119,31 @@ def test_settings_of_logging_validation_and_place_may_change(
     same = ["model.hidden_size=16", "seed=1", "schedule=cosine"]
     assert main(["train", f"run_dir={tiny_run}", "resume=true", *free, *same]) == 0
     assert jobs[0].training.validation_beam == 2 and jobs[0].data.path == str(tmp_path)
+
+
+def test_a_quoted_run_dir_is_the_run_that_goes_on(
+    tmp_path: Path, tiny_settings: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *tiny_settings, "run_dir=run"]) == 0
+    assert main(["train", "run_dir='run'", "resume=true", "training.max_steps=4"]) == 0
+    assert "trained 4 steps" in capsys.readouterr().err
+    (tmp_path / "run").rename(tmp_path / "run1")
+    assert main(["train", "run_dir='run${seed}'", "resume=true"]) == 2
+    assert "`resume=true` must stand as such beside the `run_dir=DIR` of a run" in capsys.readouterr().err
+
+
+def test_an_experiment_that_is_typed_is_not_passed_over(
+    tmp_path: Path, tiny_settings: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = [f"run_dir={tmp_path}/run", "resume=true"]
+    begun = ["recipe=hour", *tiny_settings, f"run_dir={tmp_path}/run"]
+    assert main(["train", *begun]) == 0
+    assert main(["train", *begun, "resume=true"]) == 0  # the same command goes on
+    assert "finished at step 2" in capsys.readouterr().err
+    assert main(["train", *run, "recipe=hour", "training.max_steps=4"]) == 0
+    assert "trained 4 steps" in capsys.readouterr().err
+    assert main(["train", *run, "recipe=low_resource/4_small_batches"]) == 2
+    assert "must stay" in capsys.readouterr().err
+    assert main(["train", *run, "experiment=tatoeba_en_fr"]) == 2
+    assert "must stay" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from nmt.cli.compose import compose, register
 from nmt.cli.overrides import in_grammar
 from nmt.config.train import TrainConfig
 from nmt.errors import UsageError, UserError
@@ -52,8 +53,20 @@ def saved_overrides(run_dir: str, given: Sequence[str]) -> list[str]:
     choices = {group: f"{group}={saved.pop(f'{group}.{_NAME}')}" for group in CHOICES}
     chosen = {override.partition("=")[0] for override in given if override not in choices.values()}
     overrides = [choice for group, choice in choices.items() if group not in chosen]
-    settings = {name: value for name, value in saved.items() if name not in ("run_dir", "resume")}
+    others = {"run_dir", "resume"} | _bundled(given)
+    settings = {name: value for name, value in saved.items() if name not in others}
     return overrides + [f"{name}={in_grammar(value)}" for name, value in settings.items() if name.partition(".")[0] not in chosen]
+
+
+def _bundled(given: Sequence[str]) -> set[str]:
+    """The settings that a typed ``experiment`` or ``recipe`` brings along: as good as typed."""
+    alone = [override for override in given if override.partition("=")[0] not in ("experiment", "recipe")]
+    if len(alone) == len(given):
+        return set()
+    register("train", TrainConfig, CHOICES)
+    composed = (compose("train", TrainConfig, overrides) for overrides in (given, [*alone, "recipe=null"]))
+    together, apart = (_flat(OmegaConf.to_container(config, enum_to_str=True)) for config in composed)  # type: ignore[arg-type]
+    return {name for name, value in together.items() if value != apart.get(name)}
 
 
 def check_unchanged(run_dir: str, text: str) -> None:

@@ -65,9 +65,10 @@ def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
     for override in filter(_is_override, arguments):
         # Every job of a sweep gets a folder of its own in run_dir, which has one value therefore.
         overrides += quote_text([override], TrainConfig, sweep=sweep and not override.startswith("run_dir="))
-    resumed = not sweep and _typed(arguments, "resume").lower() == "true" and _typed(arguments, "run_dir") != ""
-    if resumed:
-        overrides = saved_overrides(_typed(arguments, "run_dir"), overrides) + overrides
+    run_dir = None
+    if not sweep and _typed(overrides, "resume").lower() == "true":
+        run_dir = _typed(overrides, "run_dir")
+        overrides = saved_overrides(run_dir, overrides) + overrides
     with hydra_errors(TrainConfig):
         fixed = _fixed_settings(overrides) if sweep else {}
     if "run_dir" in fixed:
@@ -76,7 +77,7 @@ def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
 
     def job(config: DictConfig) -> Any:
         try:
-            return train(_job(config, fixed, resumed))
+            return train(_job(config, fixed, run_dir))
         except UserError as error:
             codes.append(report(error))
             return None
@@ -87,10 +88,12 @@ def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
     return max(codes)
 
 
-def _typed(arguments: Sequence[str], name: str) -> str:
-    """What was typed as the value of a setting: the last one counts."""
-    values = [value for key, _, value in (argument.partition("=") for argument in arguments) if key == name]
-    return values[-1] if values else ""
+def _typed(overrides: Sequence[str], name: str) -> str:
+    """What was typed as the value of a setting, as Hydra reads it: the last one counts."""
+    with hydra_errors(TrainConfig):
+        typed = [override for override in overrides if override.partition("=")[0] == name]
+        values = [override.value() for override in OverridesParser.create().parse_overrides(typed)]
+    return str(values[-1]) if values else ""
 
 
 def _with_home(argument: str) -> str:
@@ -122,13 +125,14 @@ def _fixed_settings(overrides: list[str]) -> dict[str, str]:
     return {override.key_or_group: override.get_value_element_as_str() for override in fixed}
 
 
-def _job(config: DictConfig, fixed: Collection[str], resumed: bool) -> "Job":
+def _job(config: DictConfig, fixed: Collection[str], resumed: str | None) -> "Job":
+    """What Hydra composed; ``resumed`` is the directory whose settings went into it."""
     from nmt.training.job import Job
 
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         config.run_dir = os.path.join(config.run_dir, _job_name(HydraConfig.get().overrides.task, fixed))
     settings = to_settings(config, TrainConfig)
-    if settings.resume and not resumed:
+    if settings.resume and settings.run_dir != resumed:
         raise UsageError("`resume=true` must stand as such beside the `run_dir=DIR` of a run, but does not")
     config_yaml = to_text(config, settings)
     if settings.resume:

@@ -63,8 +63,9 @@ class TrainingConfig:
                 raise UserError(f"`training.{name}` must be a finite number, but is {value} instead")
         at_least_one = ("max_steps", "batch_tokens", "batch_sentences", "accumulate", "validate_every", "validation_beam")
         for name in (*at_least_one, "validation_sentences", "checkpoint_every", "log_every"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise UserError(f"`training.{name}` must be at least 1, but is {getattr(self, name)} instead")
+            if getattr(self, name) is not None and not 1 <= getattr(self, name) < 2**62:
+                rule = "at least 1" if getattr(self, name) < 1 else "below 2**62"
+                raise UserError(f"`training.{name}` must be {rule}, but is {getattr(self, name)} instead")
         if self.subword_alpha < 0:
             raise UserError(f"`training.subword_alpha` must be at least 0, but is {self.subword_alpha} instead")
         for name in ("weight_decay", "patience", "r_drop"):

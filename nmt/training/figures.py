@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nmt.data.batch import Batch
+from nmt.training.state import Window
 
 TOO_MANY = 10
 
@@ -19,21 +20,31 @@ class Figures:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._reset()
+        self.restore(Window())
 
-    def _reset(self) -> None:
-        self._nll = torch.zeros((), device=self._device)
-        self._counted = torch.zeros((), device=self._device, dtype=torch.int64)
-        self._skipped = torch.zeros((), device=self._device, dtype=torch.int64)
-        self._tokens = self._padding = self._positions = self.split = 0
-        self._began = time.monotonic()
+    def restore(self, window: Window) -> None:
+        """Go on from these sums."""
+        self._nll = torch.tensor(window.nll, device=self._device)
+        self._counted = torch.tensor(window.counted, device=self._device)
+        self._skipped = torch.tensor(window.skipped, device=self._device)
+        self._tokens, self._padding, self._positions = window.tokens, window.padding, window.positions
+        self.split = window.split
+        self._paused: float | None = None
+        self._began = time.monotonic() - window.seconds
+
+    def window(self) -> Window:
+        """The sums. Waits for the device."""
+        seconds = (self._paused or time.monotonic()) - self._began
+        on_device = float(self._nll), int(self._counted), int(self._skipped)
+        return Window(*on_device, self._tokens, self._padding, self._positions, self.split, seconds)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """The time inside the block is not spent on training."""
-        before = time.monotonic()
+        self._paused = time.monotonic()
         yield
-        self._began += time.monotonic() - before
+        self._began += time.monotonic() - self._paused
+        self._paused = None
 
     def add(self, nll: Tensor, finite: Tensor, batches: Sequence[Batch]) -> None:
         """Take in an update: its negative log-likelihood, whether it was finite (both on the device), its batches."""
@@ -49,15 +60,15 @@ class Figures:
 
     def take(self) -> dict[str, float]:
         """The figures, and begin anew. The loss is that of the updates that were not skipped, and absent if all were."""
-        loss = {"loss": float(self._nll / self._counted)} if self._counted else {}
-        values = loss | {
-            "tokens_per_second": self._tokens / (time.monotonic() - self._began),
-            "padding": self._padding / self._positions,
-            "skipped": int(self._skipped),
-            "split": self.split,
+        window = self.window()
+        loss = {"loss": window.nll / window.counted} if window.counted else {}
+        self.restore(Window())
+        return loss | {
+            "tokens_per_second": window.tokens / window.seconds,
+            "padding": window.padding / window.positions,
+            "skipped": window.skipped,
+            "split": window.split,
         }
-        self._reset()
-        return values
 
 
 class Skips:

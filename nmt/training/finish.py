@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nmt.evaluation import Scores, score
-from nmt.model_directory import EVALUATION, SEARCH, read_search, save_model_directory
+from nmt.model_directory import EVALUATION, ONNX, SEARCH, read_search, save_model_directory
 from nmt.models.torch_model import TorchModel
 from nmt.plain_data import read_json
 from nmt.shortlist import Shortlist, learn_shortlist
@@ -38,6 +38,8 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
     scores = score(translations, references, tokenize=job.training.validation_tokenize, target_language=job.data.target)
     if not trainer.processes.is_leader:
         return scores
+    if (run_dir / MODEL / ONNX).exists():
+        reporter.line("what `nmt export` wrote was of the model before: export again")
     languages = (job.data.source, job.data.target)
     facts = Facts(
         languages=languages,
@@ -98,8 +100,11 @@ def is_written(job: Job, trainer: Trainer) -> bool:
 
 def how_to_go_further(job: Job, trainer: Trainer) -> str:
     """What to say of a run that has come to its end."""
-    training, step = job.training, trainer.state.progress.step
-    if step >= training.max_steps:
-        return f"this run is finished at step {step}: `training.max_steps` above that lets it go further"
-    how = f"`training.patience` above {training.patience}, or 0 for no end,"
-    return f"this run is finished at step {step}, as BLEU grew no more: {how} lets it go further"
+    progress, ways = trainer.state.progress, []
+    if progress.step >= job.training.max_steps:
+        ways.append("`training.max_steps` above that")
+    if trainer.out_of_patience:
+        ways.append(f"`training.patience` above {progress.bad_validations}, or 0 for no end,")
+    reason = ", as BLEU grew no more" if trainer.out_of_patience else ""
+    verb = "let" if len(ways) > 1 else "lets"
+    return f"this run is finished at step {progress.step}{reason}: {' and '.join(ways)} {verb} it go further"

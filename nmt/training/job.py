@@ -10,7 +10,7 @@ from nmt.evaluation import bleu
 from nmt.model_directory import SHORTEST_LIMIT
 from nmt.models.config import ModelConfig
 from nmt.search import SearchStrategy
-from nmt.tokenizer import TokenizerConfig, TokenizerKind
+from nmt.tokenizer import TokenizerConfig
 from nmt.training.config import TrainingConfig
 from nmt.training.schedule import Schedule
 
@@ -42,16 +42,9 @@ class Job:
 
         Raises ``UserError``.
         """
-        alpha = self.training.subword_alpha
-        if self._is_bpe and alpha >= 1:
-            raise UserError(f"`training.subword_alpha` must be below 1 for BPE, but is {alpha} instead")
         if not self.model.has_attention and asdict(self.search).get("coverage_penalty"):
             raise UserError("`search.coverage_penalty` must be 0 for a model without attention, but is above 0 instead")
         try:
             bleu(["a"], ["a"], tokenize=self.training.validation_tokenize, target_language=self.data.target)
         except UserError as error:
             raise UserError(str(error).replace("`tokenize", "`training.validation_tokenize")) from error
-
-    @property
-    def _is_bpe(self) -> bool:
-        return self.tokenizer.kind is TokenizerKind.bpe

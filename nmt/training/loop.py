@@ -94,7 +94,8 @@ class Trainer:
         if before != size:
             self.processes.diverge(self.batches.seed, self.state.progress.step)
             self.reporter.line(f"processes: {before} before, {size} now, so dropout draws from fresh seeds")
-        self.updater.skips = Skips(self.device, self.state.progress.skipped_in_a_row)
+        self.updater.skips = Skips(self.device, progress.skipped_in_a_row)
+        self.updater.figures.restore(progress.window)
 
     def rehearse(self, batches: list[Batch]) -> None:
         """Let it show at once, not after hours, if these batches are too large for memory. Leaves no trace."""
@@ -193,6 +194,7 @@ class Trainer:
         progress = self.state.progress
         progress.seconds = self._seconds_before + time.monotonic() - self._began
         progress.skipped_in_a_row = self.updater.skips.in_a_row
+        progress.window = self.updater.figures.window()
         self.checkpoints.save(name)
 
     def _save_interrupted(self) -> None:
@@ -223,6 +225,7 @@ class Trainer:
         progress.best_bleu, progress.best_step = lost.best_bleu, lost.best_step  # that checkpoint is still there
         progress.bad_validations = min(progress.bad_validations, lost.bad_validations)  # the best may be newer than this one
         self.updater = Updater(self.config, self._loss, self.state, self.device, self.processes)
+        self.updater.figures.restore(progress.window)
         self._places.clear()
         self.reporter.go_back(progress.step)
         reason = f"{TOO_MANY} updates in a row had a loss or gradient that is not finite" if first else "weights are not finite"

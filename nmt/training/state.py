@@ -25,6 +25,22 @@ class Fingerprints:
 
 
 @dataclass
+class Window:
+    """Sums over the updates since the last log line: negative log-likelihood of the target tokens that were counted, updates
+    that were skipped, all target tokens, padding among the positions, batches split for want of memory, seconds.
+    """
+
+    nll: float = 0.0
+    counted: int = 0
+    skipped: int = 0
+    tokens: int = 0
+    padding: int = 0
+    positions: int = 0
+    split: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
 class Progress:
     """How far a run has come. ``bad_validations`` counts those since the best one; ``seconds`` is the time spent training.
 
@@ -43,6 +59,7 @@ class Progress:
     seconds: float = 0.0
     skipped_in_a_row: int = 0
     returns: int = 0
+    window: Window = field(default_factory=Window)
     fingerprints: Fingerprints = field(default_factory=Fingerprints)
 
     @property

@@ -137,6 +137,13 @@ def state(run_dir: Path) -> tuple[dict[str, bytes], Any]:
     return weights(run_dir) | moments, generators
 
 
+def figures(run_dir: Path) -> list[dict[str, Any]]:
+    """What metrics.jsonl says, but for what the clock does."""
+    records = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    clock = ("time", "seconds", "tokens_per_second")
+    return [{name: value for name, value in record.items() if name not in clock} for record in records]
+
+
 def encoded(data: DataConfig) -> EncodedPairs:
     pairs = load_pairs(data, "train")
     return EncodedPairs.from_pairs(pairs, cached_tokenizers(pairs, TokenizerConfig(vocab_size=350)), data.max_length)
@@ -200,6 +207,7 @@ def test_going_on_is_the_same_as_never_stopping(
     seed_generators(99)
     run_training(replace(system_job("stopped"), resume=True))
     assert state(tmp_path / "stopped") == state(tmp_path / "straight")
+    assert figures(tmp_path / "stopped") == figures(tmp_path / "straight")
     assert Translator.from_pretrained(tmp_path / "stopped" / "model", "cpu").translate(["The cat sleeps."])[0].hypotheses
 
 
@@ -326,7 +334,7 @@ def test_too_little_memory_outside_of_an_update_is_told(
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(owner, where, full)
-    with pytest.raises(UserError, match="^model, optimiser and validation must fit into memory, but do not: "):
+    with pytest.raises(UserError, match="must fit into memory, but do(es)? not: .* `resume=true` "):
         run_training(job(tmp_path / "run", corpus))
 
 
@@ -542,14 +550,27 @@ def test_a_finished_run_says_so_and_stays_as_it_is(
     assert contents(finished) == before
 
 
+def test_a_model_that_is_written_again_says_that_its_export_is_gone(
+    finished: Path, corpus: DataConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "model" / "onnx").mkdir()
+    run_training(replace(again(tmp_path / "run", corpus), search=Beam(beam_size=3)))
+    assert "what `nmt export` wrote was of the model before: export again" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "model" / "onnx").exists()
+
+
 def test_a_run_that_lost_patience_says_how_to_go_further(
     tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, settings = tmp_path / "run", {"max_steps": 9, "validate_every": 1, "learning_rate": 1e-9}
     run_training(job(run, corpus, patience=2, **settings))
-    run_training(again(run, corpus, patience=2, **settings))
+    run_training(again(run, corpus, patience=1, **settings))
     way = "this run is finished at step 3, as BLEU grew no more: `training.patience` above 2, or 0 for no end, lets it go further"
     assert capsys.readouterr().err.splitlines()[-1] == way
+    run_training(again(run, corpus, patience=2, **{**settings, "max_steps": 3}))
+    ways = "`training.max_steps` above that and `training.patience` above 2, or 0 for no end, let it go further"
+    assert capsys.readouterr().err.splitlines()[-1] == f"this run is finished at step 3, as BLEU grew no more: {ways}"
     run_training(again(run, corpus, patience=0, **settings))
     assert "trained 9 steps" in capsys.readouterr().err
 
@@ -642,10 +663,19 @@ def test_validating_on_the_training_set_is_told(
     assert "warning: the validation set is the training set" in capsys.readouterr().err
 
 
-def test_bpe_leaves_out_less_than_all_merges(tmp_path: Path, corpus: DataConfig) -> None:
-    made = replace(job(tmp_path / "run", corpus, subword_alpha=1.0), tokenizer=TokenizerConfig(kind=TokenizerKind.bpe))
+@pytest.mark.parametrize("given", [False, True])
+def test_bpe_leaves_out_less_than_all_merges(given: bool, tmp_path: Path, corpus: DataConfig) -> None:
+    tokenizer = TokenizerConfig(kind=TokenizerKind.bpe, vocab_size=350)
+    if given:
+        cached_tokenizers(load_pairs(corpus, "train"), tokenizer).save(tmp_path)
+        tokenizer = TokenizerConfig(path=str(tmp_path / "tokenizer.model"))
     with pytest.raises(UserError, match="^`training.subword_alpha` must be below 1 for BPE, but is 1.0 instead$"):
-        run_training(made)
+        run_training(replace(job(tmp_path / "run", corpus, subword_alpha=1.0), tokenizer=tokenizer))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_exponent_of_a_unigram_model_may_be_large(tmp_path: Path, corpus: DataConfig) -> None:
+    run_training(job(tmp_path / "run", corpus, subword_alpha=5.0))
 
 
 def test_teachers_draw_no_random_numbers(finished: Path, corpus: DataConfig) -> None:
@@ -706,6 +736,7 @@ def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, c
     ("setting", "value", "rule"),
     [
         *((name, 0, "at least 1") for name in AT_LEAST_ONE),
+        *((name, 2**62, "below 2**62") for name in AT_LEAST_ONE),
         *((name, -1, "at least 0") for name in ("patience", "weight_decay", "subword_alpha", "r_drop")),
         *((name, 0.0, "above 0") for name in ("clip_norm", "learning_rate")),
         *((name, 1.0, "at least 0 and below 1") for name in ("label_smoothing", "average", "beta2")),
