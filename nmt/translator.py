@@ -76,18 +76,35 @@ class Translator:
         path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         device: str = "auto",
         backend: Backend | str = Backend.auto,
+        *,
+        quantised: bool = False,
+        shortlist: bool = False,
+        num_threads: int | None = None,
     ) -> "Translator":
         """The translator in a model directory, with its search settings; see ``model_of``. Of several directories, an
         ensemble with the search settings of the first.
         """
         loaded = load_ensemble([path] if isinstance(path, str | os.PathLike) else path)
-        return cls.of(loaded, [model_of(one, device, backend) for one in loaded], loaded[0].search)
+        return cls.of(loaded, None, device, backend, quantised=quantised, shortlist=shortlist, num_threads=num_threads)
 
     @classmethod
-    def of(cls, loaded: Sequence[LoadedModel], models: Sequence[TranslationModel], search: SearchStrategy) -> "Translator":
-        """The translator of model directories, whose ``models`` are ready to be stepped: of several, of their ensemble."""
+    def of(
+        cls,
+        loaded: Sequence[LoadedModel],
+        search: SearchStrategy | None = None,
+        device: str = "auto",
+        backend: Backend | str = Backend.auto,
+        *,
+        quantised: bool = False,
+        shortlist: bool = False,
+        num_threads: int | None = None,
+    ) -> "Translator":
+        """``from_pretrained`` of model directories that are read already; ``search`` takes the place of the first one's."""
+        models = [
+            model_of(one, device, backend, quantised=quantised, shortlist=shortlist, num_threads=num_threads) for one in loaded
+        ]
         limit = min(one.max_source_length for one in loaded)
-        return cls(together(models), loaded[0].tokenizers, search, limit)
+        return cls(together(models), loaded[0].tokenizers, search or loaded[0].search, limit)
 
     def translate(
         self,

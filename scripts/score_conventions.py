@@ -28,7 +28,6 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from nmt.backends import model_of
 from nmt.cli import report
 from nmt.data.parallel import read_parallel
 from nmt.errors import UserError
@@ -87,7 +86,7 @@ def measure(models: Sequence[str], sources: list[str], references: list[str], co
     """Translate with the ``models`` as one, and score."""
     loaded = load_ensemble(models)
     treatments = {name: as_published(loaded[0].languages[1]) if name == "published" else str for name in conventions}
-    translator = Translator.of(loaded, [model_of(one, backend="torch") for one in loaded], loaded[0].search)
+    translator = Translator.of(loaded, backend="torch")
     start = time.monotonic()
     translations = [str(translation) for translation in translator.translate(sources)]
     seconds = time.monotonic() - start

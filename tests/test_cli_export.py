@@ -82,6 +82,9 @@ def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: P
     assert type(model_of(loaded)).__name__ == type(model_of(loaded, "cpu", Backend.onnx)).__name__ == "OnnxModel"
     assert isinstance(model_of(loaded, backend=Backend.torch), TorchModel)
     assert isinstance(Translator.from_pretrained(exported, backend="torch").model, TorchModel)
+    translator = Translator.from_pretrained(exported, quantised=True, shortlist=True, num_threads=1)
+    assert translator.device == "cpu, ONNX Runtime, 8 bits, shortlist"
+    assert translator.translate(["The cat sleeps."])[0].hypotheses
     with pytest.raises(UserError, match="`backend` must be one of auto, torch, onnx, but is 'pytorch' instead"):
         model_of(loaded, backend="pytorch")
     assert isinstance(model_of(load_model_directory(tiny_model)), TorchModel)

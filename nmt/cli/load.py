@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
-from nmt.backends import model_of
 from nmt.cli.compose import compose, search_overrides
 from nmt.config.translate import TranslateConfig
 from nmt.errors import UsageError
@@ -36,16 +35,12 @@ def translator_of(model: LoadedModel, settings: TranslateConfig, *others: Loaded
     """The translator that the settings ask for, on their device; with ``others`` their ensemble. Raises ``UserError`` if there
     is no such device.
     """
-    loaded = (model, *others)
-    models = [
-        model_of(
-            one,
-            settings.device.value,
-            settings.backend,
-            quantised=settings.quantised,
-            shortlist=settings.shortlist,
-            num_threads=settings.num_threads,
-        )
-        for one in loaded
-    ]
-    return Translator.of(loaded, models, settings.search)
+    return Translator.of(
+        (model, *others),
+        settings.search,
+        settings.device.value,
+        settings.backend,
+        quantised=settings.quantised,
+        shortlist=settings.shortlist,
+        num_threads=settings.num_threads,
+    )
