@@ -1,5 +1,7 @@
 """Mistakes by the user, told in one sentence, and the enum base that Python 3.10 lacks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 
@@ -26,6 +28,24 @@ def is_out_of_memory(error: Exception) -> bool:
     """
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return not kinds.isdisjoint({"MemoryError", "OutOfMemoryError"}) or any(sign in str(error) for sign in _NO_MEMORY)
+
+
+@contextmanager
+def enough_memory(rule: str) -> Iterator[None]:
+    """If what is done in the block finds too little memory, that is a ``UserError`` which says the ``rule``."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(rule) from error
+
+
+def check_range(name: str, value: int | None, least: int, bits: int) -> None:
+    """Raises ``UserError`` unless ``value`` is None, or at least ``least`` and below 2**bits, which the libraries can count."""
+    if value is not None and not least <= value < 2**bits:
+        rule = f"at least {least}" if value < least else f"below 2**{bits}"
+        raise UserError(f"`{name}` must be {rule}, but is {value} instead")
 
 
 class UsageError(UserError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from nmt.errors import StrEnum, UserError
+from nmt.errors import StrEnum, UserError, check_range
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 
@@ -60,9 +60,7 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         smallest = UNK + 2 + (256 if self.byte_fallback else 0)  # the special pieces, the bytes and one more
-        if self.vocab_size is not None and not smallest <= self.vocab_size < 2**31:
-            rule = f"at least {smallest}" if self.vocab_size < smallest else "below 2**31"
-            raise UserError(f"`tokenizer.vocab_size` must be {rule}, but is {self.vocab_size} instead")
+        check_range("tokenizer.vocab_size", self.vocab_size, smallest, bits=31)
         if not 0.98 <= self.character_coverage <= 1.0:
             raise UserError(
                 f"`tokenizer.character_coverage` must be between 0.98 and 1.0, but is {self.character_coverage} instead"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from nmt.cli.allocation import keep_memory
-from nmt.errors import UsageError, UserError, is_out_of_memory
+from nmt.errors import UsageError, UserError, enough_memory
 from nmt.version import __version__
 
 USAGE = """\
@@ -25,6 +25,7 @@ usage: nmt COMMAND …
 """
 
 _COMMANDS = ("train", "translate", "evaluate", "compare", "inspect", "export")
+BATCH_FITS = "a batch must fit into memory, but does not: lower `batch_size`, `search.beam_size` or `search.n_best`"
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_memory()
     _open_streams()
     try:
-        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+        with enough_memory(BATCH_FITS):
+            code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()  # here, where a closed pipe is still ours to handle
     except UserError as error:
         return report(error)
@@ -53,10 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         name = f"`{error.filename}`: " if error.filename else ""
         return report(UserError(f"{name}{error.strerror or error}"))
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        return report(too_little_memory())
     return code
 
 
@@ -72,11 +70,6 @@ def report(error: UserError) -> int:
     """Tell the user; returns the exit code."""
     print(f"nmt: {error}", file=sys.stderr)
     return WRONG_USAGE if isinstance(error, UsageError) else FAILED
-
-
-def too_little_memory() -> UserError:
-    """What to say when a batch found none."""
-    return UserError("a batch must fit into memory, but does not: lower `batch_size`, `search.beam_size` or `search.n_best`")
 
 
 def _run(arguments: list[str]) -> int:

@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from nmt.cli import report, too_little_memory
+from nmt.cli import BATCH_FITS, report
 from nmt.cli.commands import COMMANDS, Conversation, run_command, translate_line
-from nmt.errors import UserError, is_out_of_memory
+from nmt.errors import UserError, enough_memory
 from nmt.translation import Translation
 
 _HISTORY = 1000  # lines that are kept
@@ -41,20 +41,17 @@ def converse(conversation: Conversation, to_line: Callable[[Translation], str], 
 
 def _answer(conversation: Conversation, line: str, to_line: Callable[[Translation], str], results: IO[bytes]) -> None:
     try:
-        if line.startswith(":"):
-            said = run_command(conversation, line)
-        else:
-            translation, said = translate_line(conversation, line)
-            results.write(f"{to_line(translation)}\n".encode())
-            results.flush()
-        if said:
-            print(said, file=sys.stderr)
+        with enough_memory(BATCH_FITS):
+            if line.startswith(":"):
+                said = run_command(conversation, line)
+            else:
+                translation, said = translate_line(conversation, line)
+                results.write(f"{to_line(translation)}\n".encode())
+                results.flush()
+            if said:
+                print(said, file=sys.stderr)
     except UserError as error:
         report(error)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        report(too_little_memory())
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 One module a command, so that translating does not load what training needs.
 """
 
-from nmt.errors import StrEnum, UserError
+from nmt.errors import StrEnum, check_range
 
 
 class Device(StrEnum):
@@ -16,6 +16,4 @@ class Device(StrEnum):
 
 def check_at_least_one(name: str, value: int | None) -> None:
     """Raises ``UserError`` unless ``value`` is None or at least 1, and no more than the libraries can count."""
-    if value is not None and not 1 <= value < 2**31:
-        rule = "at least 1" if value < 1 else "below 2**31"
-        raise UserError(f"`{name}` must be {rule}, but is {value} instead")
+    check_range(name, value, least=1, bits=31)

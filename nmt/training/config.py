@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 
-from nmt.errors import StrEnum, UserError
+from nmt.errors import StrEnum, UserError, check_range
 
 
 class Precision(StrEnum):
@@ -63,9 +63,7 @@ class TrainingConfig:
                 raise UserError(f"`training.{name}` must be a finite number, but is {value} instead")
         at_least_one = ("max_steps", "batch_tokens", "batch_sentences", "accumulate", "validate_every", "validation_beam")
         for name in (*at_least_one, "validation_sentences", "checkpoint_every", "log_every"):
-            if getattr(self, name) is not None and not 1 <= getattr(self, name) < 2**62:
-                rule = "at least 1" if getattr(self, name) < 1 else "below 2**62"
-                raise UserError(f"`training.{name}` must be {rule}, but is {getattr(self, name)} instead")
+            check_range(f"training.{name}", getattr(self, name), least=1, bits=62)
         if self.subword_alpha < 0:
             raise UserError(f"`training.subword_alpha` must be at least 0, but is {self.subword_alpha} instead")
         for name in ("weight_decay", "patience", "r_drop"):

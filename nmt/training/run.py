@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from nmt.data.batching import CHUNK_PAIRS, TrainingBatches, evaluation_batches
-from nmt.errors import UserError, is_out_of_memory
+from nmt.errors import UserError, enough_memory
 from nmt.evaluation import Scores
 from nmt.models.seq2seq import Seq2Seq, build
 from nmt.search import Beam, Greedy
@@ -94,26 +93,16 @@ def _run(job: Job, processes: Processes, end: ExitStack) -> Scores | None:
         write_settings(run_dir, job.config_yaml)  # from here on it holds a run that can go on
         reporter.open(run_dir, trainer.state.progress.step)
     # An update splits its batches; what else needs memory can't.
-    with _enough_memory(
+    with enough_memory(
         "model, optimiser and validation must fit into memory, but do not: go on with `resume=true` and a lower "
         "`training.validation_beam`, or begin anew with smaller sizes in `model`"
     ):
         trainer.run()
-    with _enough_memory(
+    with enough_memory(
         "the search must fit into memory, but does not: training is done, and `resume=true` with a lower `search.beam_size` "
         "writes the model"
     ):
         return finish(job, corpus, trainer, described)
-
-
-@contextmanager
-def _enough_memory(rule: str) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise UserError(rule) from error
 
 
 def describe(device: torch.device, processes: int = 1) -> str:
