@@ -5,7 +5,7 @@ import io
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import sentencepiece
 
 from nmt.errors import StrEnum, UserError, check_range
+from nmt.languages import keeps_forms
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 
@@ -45,7 +46,8 @@ class TokenizerConfig:
 
     `vocab_size` counts the special and byte pieces; separate tokenizers (`joint=False`) have that size each. None is 8,000,
     or as many as a smaller text gives.
-    Both normalisations drop spaces at the ends and fold runs of them into one.
+    `normalization` None is `identity` into Chinese, Japanese, Thai and Lao, whose usual marks and vowels NFKC would replace, and
+    `nfkc` into other languages. Both drop spaces at the ends and fold runs of them into one.
     """
 
     kind: TokenizerKind = TokenizerKind.unigram
@@ -53,7 +55,7 @@ class TokenizerConfig:
     joint: bool = True
     character_coverage: float = 1.0
     byte_fallback: bool = True
-    normalization: Normalization = Normalization.nfkc
+    normalization: Normalization | None = None
     path: str | None = None
     source_path: str | None = None
     target_path: str | None = None
@@ -69,6 +71,11 @@ class TokenizerConfig:
             raise UserError("`tokenizer.source_path` and `tokenizer.target_path` must be given together")
         if self.path is not None and self.source_path is not None:
             raise UserError("`tokenizer.path` must not be given with `tokenizer.source_path` and `tokenizer.target_path`")
+
+    def into(self, target_language: str) -> "TokenizerConfig":
+        """The same with the normalisation that this language asks for, if none is given."""
+        usual = Normalization.identity if keeps_forms(target_language) else Normalization.nfkc
+        return replace(self, normalization=self.normalization or usual)
 
 
 class Tokenizer:
@@ -250,7 +257,7 @@ def _train(texts: Iterable[str], config: TokenizerConfig, what: str) -> Tokenize
             hard_vocab_limit=config.vocab_size is not None,
             character_coverage=config.character_coverage,
             byte_fallback=config.byte_fallback,
-            normalization_rule_name=str(config.normalization),
+            normalization_rule_name=str(config.normalization or Normalization.nfkc),
             num_threads=_TRAINING_THREADS,
             minloglevel=2,
             pad_id=PAD,

@@ -17,6 +17,7 @@ ORDER = [
     "plain_data",
     "atomic",
     "pages",
+    "languages",
     "tokenizer",
     "data",
     "models",

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,12 @@ def test_identity_keeps_what_nfkc_folds() -> None:
     for normalization, expected in ((Normalization.identity, folded), (Normalization.nfkc, "1fi A")):
         tokenizer = train(normalization=normalization).source
         assert tokenizer.decode(tokenizer.encode([folded])) == [expected]
+
+
+@pytest.mark.parametrize("language, given, expected", [("ja", None, "identity"), ("fr", None, "nfkc"), ("ja", "nfkc", "nfkc")])
+def test_normalization_follows_the_target_unless_it_is_given(language: str, given: str | None, expected: str) -> None:
+    config = TokenizerConfig(vocab_size=340, normalization=Normalization(given) if given else None)
+    assert config.into(language) == replace(config, normalization=Normalization(expected))
 
 
 def test_spaces_are_folded(tokenizer: Tokenizer) -> None:

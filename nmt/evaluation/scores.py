@@ -12,6 +12,7 @@ from sacrebleu.metrics.ter import TER
 
 from nmt.errors import UserError
 from nmt.evaluation.counts import SEED, Counts, Score, count_by
+from nmt.languages import base_code
 
 NAMES = {"bleu": "BLEU", "chrf": "chrF2", "ter": "TER"}  # for people, by the names in JSON
 
@@ -54,7 +55,7 @@ class Scores:
 
 def tokenizer_for(language: str) -> str:
     """sacreBLEU's tokeniser for a target language such as ``de``, ``ja``, ``zh-CN`` or ``zho_Hans``."""
-    return _TOKENIZERS.get(language.replace("_", "-").split("-")[0].lower(), BLEU.TOKENIZER_DEFAULT)
+    return _TOKENIZERS.get(base_code(language), BLEU.TOKENIZER_DEFAULT)
 
 
 def is_unspaced(language: str, tokenize: str | None = None) -> bool:

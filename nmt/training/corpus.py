@@ -50,7 +50,7 @@ def _read(job: Job, tokenizer: Path, reporter: Reporter) -> Corpus:
     real = load_pairs(job.data, job.data.train)
     train = with_synthetic(real, job.data)
     validation = load_pairs(job.data, job.data.validation)
-    tokenizers = TokenizerPair.load(tokenizer) if job.resume else cached_tokenizers(real, job.tokenizer)
+    tokenizers = TokenizerPair.load(tokenizer) if job.resume else cached_tokenizers(real, job.tokenizer.into(job.data.target))
     encoded = EncodedPairs.from_pairs(train, tokenizers, job.data.max_length)
     encoded_validation = EncodedPairs.from_pairs(validation, tokenizers, job.data.max_length)
     made = len(train) - len(real)

@@ -674,6 +674,18 @@ def test_bpe_leaves_out_less_than_all_merges(given: bool, tmp_path: Path, corpus
     assert not (tmp_path / "run").exists()
 
 
+def test_japanese_is_learned_as_it_is_written(tmp_path: Path, corpus: DataConfig) -> None:
+    folder = tmp_path / "corpus"
+    shutil.copytree(corpus.path, folder)
+    for split in ("train", "val"):
+        shutil.copy(folder / f"{split}.fr", folder / f"{split}.ja")
+    for target, expected in (("ja", "１４？"), ("fr", "14?")):
+        data = replace(corpus, path=str(folder), target=target)
+        run_training(job(tmp_path / target, data, max_steps=1, validation_tokenize="13a"))
+        tokenizer = TokenizerPair.load(tmp_path / target / "model").target
+        assert tokenizer.decode(tokenizer.encode(["１４？"])) == [expected]
+
+
 def test_the_exponent_of_a_unigram_model_may_be_large(tmp_path: Path, corpus: DataConfig) -> None:
     run_training(job(tmp_path / "run", corpus, subword_alpha=5.0))
 
