@@ -143,7 +143,7 @@ def test_an_experiment_that_is_typed_is_not_passed_over(
     assert "finished at step 2" in capsys.readouterr().err
     assert main(["train", *run, "recipe=hour", "training.max_steps=4"]) == 0
     assert "trained 4 steps" in capsys.readouterr().err
-    assert main(["train", *run, "recipe=low_resource/5_small_batches"]) == 2
+    assert main(["train", *run, "recipe=low_resource/2_small_batches"]) == 2
     assert "must stay" in capsys.readouterr().err
     assert main(["train", *run, "experiment=tatoeba_en_fr"]) == 2
     assert "must stay" in capsys.readouterr().err
