@@ -5,13 +5,15 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import compress, islice
 
 import datasets
+import numpy as np
 import pyarrow as pa
 
 from nmt.data.cache import Facts, cached_table
 from nmt.data.config import DataConfig
+from nmt.data.parallel import Row
 from nmt.data.split import Split, find, place
 from nmt.errors import UserError
 
@@ -46,7 +48,7 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
     """The pairs of a split (or of files whose names begin so), kept in the data cache: quick the next time.
 
     `split` may give several names, as in `test_2016_flickr|test`, of which the first that is there is taken, and
-    ask for a range of its pairs, as in `train[:5000]` or `dev[1000:2000]`.
+    ask for a range of its pairs, as in `train[:5000]` or `dev[1000:2000]`; see `DataConfig` for `shuffle`.
     Pairs with a blank side (empty or only white space) are dropped and counted, unless `keep_blank`.
     Raises UserError for whatever is wrong with the path, the split, the languages, the files or their text.
     """
@@ -57,10 +59,11 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
         found = find(config, name.split("|"))
     except OSError as error:
         raise UserError(f"{error.filename or config.path} cannot be read: {error.strerror}") from error
-    recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}")
+    rows = _rows(found, part, config.shuffle)
+    recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}{' shuffled' * config.shuffle}")
     key = "pairs-" + hashlib.sha256(recipe.encode()).hexdigest()[:32]
     facts: Facts = {}
-    dataset, facts = cached_table(key, _SCHEMA, _batches(found, keep_blank, part, facts), facts)
+    dataset, facts = cached_table(key, _SCHEMA, _batches(rows, keep_blank, facts), facts)
     if len(dataset) == 0:
         blank = f"{facts['dropped_blank']} with a blank side" if facts["dropped_blank"] else "none"
         raise UserError(
@@ -83,10 +86,25 @@ def _sliced(split: str) -> tuple[str, slice]:
     raise UserError(f"a part of a split must be a range of its pairs, as in `train[:5000]`, but is `{split}` instead")
 
 
-def _batches(found: Split, keep_blank: bool, part: slice, facts: Facts) -> Iterator[pa.RecordBatch]:
-    """The rows of the `part` in Arrow; when they end, `facts` has the number dropped and the hash of those kept."""
+def _rows(found: Split, part: slice, shuffle: bool) -> Iterator[Row]:
+    """The rows of the `part`: in the order of the split, whichever they were counted in."""
+    if not shuffle or part == slice(None):
+        yield from islice(found.read(), part.start, part.stop)
+        return
+    places = np.fromiter((_place(source) for source, _ in found.read()), np.uint64)
+    chosen = np.zeros(len(places), bool)
+    chosen[np.argsort(places, kind="stable")[part]] = True
+    yield from compress(found.read(), chosen)
+
+
+def _place(source: str) -> int:
+    """Where pairs with this source stand in the order of chance: the same in all processes and corpora."""
+    return int.from_bytes(hashlib.blake2b(source.encode(), digest_size=8).digest(), "big")
+
+
+def _batches(rows: Iterator[Row], keep_blank: bool, facts: Facts) -> Iterator[pa.RecordBatch]:
+    """The rows in Arrow; when they end, `facts` has the number dropped and the hash of those kept."""
     content, dropped = hashlib.sha256(), 0
-    rows = islice(found.read(), part.start, part.stop)
     while block := list(islice(rows, _BATCH)):
         kept = [row for row in block if keep_blank or (row[0].strip() and row[1].strip())]
         dropped += len(block) - len(kept)

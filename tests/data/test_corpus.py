@@ -545,6 +545,15 @@ def test_real_corpora(name: str, target: str, validation: str, counts: tuple[int
     assert load_pairs(corpus, "val").targets() == lines[:-1]
 
 
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the corpora are not here")
+def test_halves_of_tatoebas_dev_are_alike_and_share_no_source() -> None:
+    tatoeba = config(SHARED / "tatoeba-en-fr", target="fr", shuffle=True)
+    chosen, reported = (load_pairs(tatoeba, part).sources() for part in ("dev[:1300]", "dev[1300:]"))
+    assert not set(chosen) & set(reported)
+    words = [sum(len(source.split()) for source in half) / len(half) for half in (chosen, reported)]
+    assert words == pytest.approx([6.1, 6.1], abs=0.05)
+
+
 def test_first_name_that_is_there_is_taken(tmp_path: Path) -> None:
     for name in ("train", "test", "test_2017"):
         write_parallel(tmp_path, name, [(f"{name} a", f"{name} b")])
@@ -572,3 +581,26 @@ def test_a_range_of_the_pairs_of_a_split(write: Callable[[Path, str], object], t
     for wrong in ("train[:0]", "train[2:2]", "train[-2:]", "train[2]", "train[:2]|val", "train[:2][2:]", "train[1:][0]"):
         with pytest.raises(UserError, match="a part of a split must be a range of its pairs"):
             load_pairs(config(tmp_path), wrong)
+
+
+def test_ranges_of_a_sorted_corpus_are_counted_in_an_order_of_chance(tmp_path: Path) -> None:
+    sources = [f"{number:03} words" for number in range(300) for _ in range(1 + number % 3)]  # some have several translations
+    corpus = [(source, f"Wort {place:03}") for place, source in enumerate(sources)]
+    write_parallel(tmp_path, "train", corpus)
+    shuffled = config(tmp_path, shuffle=True)
+    first, middle, rest = (load_pairs(shuffled, f"train[{part}]") for part in (":200", "200:400", "400:"))
+    assert [len(part) for part in (first, middle, rest)] == [200, 200, 200]
+    assert sorted(rows(first) + rows(middle) + rows(rest)) == corpus
+    assert rows(first) == sorted(rows(first))  # as they are in the corpus
+    for part in (first, middle, rest):  # of 300 sources, each by a third, but for one at each cut
+        places = [int(source[:3]) for source in part.sources()]
+        assert 120 < sum(places) / len(places) < 180
+    assert len(set(first.sources()) & set(middle.sources())) <= 1
+    assert rows(load_pairs(shuffled, "train[:200][:9]")) == rows(load_pairs(shuffled, "train[:9]"))
+    assert load_pairs(shuffled, "train").fingerprint == load_pairs(config(tmp_path), "train").fingerprint
+
+
+def test_the_order_of_chance_is_the_same_everywhere(tmp_path: Path) -> None:
+    write_parallel(tmp_path, "train", [(f"source {number}", f"target {number}") for number in range(20)])
+    part = load_pairs(config(tmp_path, shuffle=True), "train[:4]")
+    assert [source.split()[1] for source in part.sources()] == ["5", "6", "7", "13"]
