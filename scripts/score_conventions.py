@@ -74,7 +74,8 @@ def main() -> None:
         for name in conventions:  # what is missing must not show after an hour of translating
             score(references[:1], references[:1], **CONVENTIONS[name])
         rows = []
-        for models in [*([model] for model in chosen.models), *([chosen.models] if chosen.together else [])]:
+        together = [chosen.models] if chosen.together and len(chosen.models) > 1 else []
+        for models in [*([model] for model in chosen.models), *together]:
             rows.append(measure(models, sources, references, conventions))
             print(json.dumps(rows[-1].to_json(), ensure_ascii=False), flush=True)
     except UserError as error:
@@ -85,14 +86,16 @@ def main() -> None:
 def measure(models: Sequence[str], sources: list[str], references: list[str], conventions: Sequence[str]) -> Row:
     """Translate with the ``models`` as one, and score."""
     loaded = load_ensemble(models)
-    treatments = {name: as_published(loaded[0].languages[1]) if name == "published" else str for name in conventions}
+    language = loaded[0].languages[1]
+    treatments = {name: as_published(language) if name == "published" else str for name in conventions}
     translator = Translator.of(loaded, backend="torch")
     start = time.monotonic()
     translations = [str(translation) for translation in translator.translate(sources)]
     seconds = time.monotonic() - start
     scores = {}
     for name, treat in treatments.items():
-        scores[name] = score(*([treat(line) for line in side] for side in (translations, references)), **CONVENTIONS[name])
+        treated = [[treat(line) for line in side] for side in (translations, references)]
+        scores[name] = score(*treated, **CONVENTIONS[name], target_language=language)
     return Row(" + ".join(models), seconds, scores)
 
 

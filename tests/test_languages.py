@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from nmt.languages import base_code, keeps_forms
+from nmt.languages import base_code, joins_words, keeps_forms
 
 
 @pytest.mark.parametrize("language, base", [("de", "de"), ("zh-CN", "zh"), ("zho_Hans", "zho"), ("JA", "ja"), ("", "")])
@@ -18,3 +18,8 @@ def test_base_code(language: str, base: str) -> None:
 )
 def test_forms_are_kept_where_nfkc_would_replace_usual_text(language: str, text: str) -> None:
     assert keeps_forms(language) == (unicodedata.normalize("NFKC", text) != text)
+
+
+@pytest.mark.parametrize("language, joined", [("zh-TW", True), ("JA", True), ("km", True), ("ko", False), ("vi", False), ("", False)])
+def test_words_of_some_languages_stand_together(language: str, joined: bool) -> None:
+    assert joins_words(language) == joined

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import score_conventions
@@ -79,3 +80,11 @@ def test_mistakes_are_told_in_one_sentence(repository: Path, tiny_model: Path, t
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1 and result.stderr.startswith("nmt: "), result.stderr
+
+
+def test_ter_of_japanese_counts_ideographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_conventions, "load_ensemble", lambda models: [SimpleNamespace(languages=("en", "ja"))])
+    translator = SimpleNamespace(translate=lambda sources: ["私は猫です"])
+    monkeypatch.setattr(score_conventions.Translator, "of", lambda loaded, backend: translator)
+    row = score_conventions.measure(["m"], ["I am a dog"], ["私は犬です"], ["char"])
+    assert row.scores["char"].ter.score == pytest.approx(100 / 4)  # 私 は 犬 です

@@ -9,7 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
 from nmt.errors import UserError
-from nmt.evaluation import bleu, score, tokenizer_for
+from nmt.evaluation import bleu, is_unspaced, score, tokenizer_for
 
 WORDS = ["Der", "Hund,", "ein", "Mann", "und", "die", "Frau:", "sie", "sehen", "den", "roten", "Ball", "auf", "Straße", "."]
 
@@ -106,6 +106,8 @@ def test_blank_lines_are_scored(hypothesis: str, reference: str, ter: float) -> 
         ("jpn_Jpan", "ja-mecab"),
         ("ko", "ko-mecab"),
         ("kor", "ko-mecab"),
+        ("th", "char"),
+        ("khm_Khmr", "char"),
     ],
 )
 def test_the_tokenizer_follows_the_target_language(language: str, tokenizer: str) -> None:
@@ -117,6 +119,18 @@ def test_chinese_is_counted_in_ideographs_for_ter() -> None:
     assert "tok:zh" in scores.bleu.signature
     assert "norm:yes" in scores.ter.signature and "asian:yes" in scores.ter.signature
     assert scores.ter.score == pytest.approx(100 / 6)
+
+
+@pytest.mark.parametrize("language", ["zh", "yue", "jpn", "th", "tha", "lo", "lao_Laoo", "km", "my-MM", "mya"])
+def test_no_language_without_spaces_is_scored_by_them(language: str) -> None:
+    assert tokenizer_for(language) != "13a" and is_unspaced(language)
+    assert not is_unspaced(language, "none")
+
+
+def test_thai_is_scored_by_characters() -> None:
+    scores = score(["ผมชอบแมวมาก"], ["ผมชอบหมามาก"], target_language="th")
+    assert "tok:char" in scores.bleu.signature
+    assert scores.bleu.score > 40
 
 
 def test_text_that_is_tokenised_already_is_left_as_it_is() -> None:
