@@ -30,7 +30,8 @@ class TrainingConfig:
     1 to 5). ``teachers`` are model directories with this run's tokenizers; the cross-entropy with the mean of their distributions
     makes up ``distillation`` of the loss (Kim & Rush 2016). ``average`` is the decay of the weights' moving average (0: none),
     ``patience`` the number of validations without a better BLEU after which training stops (0: never), ``validation_beam`` 1 is
-    greedy search; ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
+    greedy search, ``validation_sentences`` how many of the validation set it translates, at equal distances;
+    ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
     """
 
     max_steps: int = 7500

@@ -28,7 +28,7 @@ from nmt.training.randomness import seed_generators
 from nmt.training.reporting import Reporter
 from nmt.training.run_directory import CHECKPOINTS, TOKENIZER, check_run_directory, held, write_settings, write_tokenizers
 from nmt.training.teachers import load_teachers
-from nmt.training.validation import Validator
+from nmt.training.validation import Validator, evenly
 from nmt.translator import forbidden_ids
 
 _VALIDATION_TOKENS = 4000  # in a batch of the validation set
@@ -127,8 +127,8 @@ def _trainer(job: Job, corpus: Corpus, model: Seq2Seq, reporter: Reporter, devic
     limit = training.validation_sentences
     validator = Validator(
         batches=evaluation_batches(corpus.encoded_validation, _VALIDATION_TOKENS),
-        sources=corpus.validation.sources()[:limit],
-        references=corpus.validation.targets()[:limit],
+        sources=evenly(corpus.validation.sources(), limit),
+        references=evenly(corpus.validation.targets(), limit),
         tokenizers=corpus.tokenizers,
         search=Greedy() if training.validation_beam == 1 else Beam(beam_size=training.validation_beam),
         target_language=job.data.target,

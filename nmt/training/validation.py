@@ -63,6 +63,12 @@ class Validator:
         return total / sum(batch.target_tokens for batch in self.batches)
 
 
+def evenly(texts: Sequence[str], limit: int) -> list[str]:
+    """At most ``limit`` of the ``texts``, at equal distances from the first on: a file may be sorted by length."""
+    number = min(limit, len(texts))
+    return [texts[place * len(texts) // number] for place in range(number)]
+
+
 def translate(translator: Translator, sources: Sequence[str], processes: Processes) -> list[str]:
     """The best translation of each source, all of them in every process, each having made its share."""
     return processes.map(lambda share: [translation.text for translation in translator.translate(share)], sources)
