@@ -6,7 +6,8 @@
 Settings are those of `nmt train`, for all models; those of --teacher are for the teachers alone. DIR gets their runs, `forward1`
 and `backward1` (from the target's language to the source's) and so on; in `synthetic` what they make of the training set, each
 pair a real sentence and its translation; and in `student` the run of the model that learns from all. Stopped, the same
-command goes on with the run or the translation that it was at; a run that was begun keeps its settings.
+command goes on with the run or the translation that it was at; a run that was begun keeps its settings, and a translation that
+is done stays: delete it from `synthetic` if its model has learned more since.
 """
 
 from __future__ import annotations

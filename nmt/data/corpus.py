@@ -59,7 +59,7 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
         found = find(config, name.split("|"))
     except OSError as error:
         raise UserError(f"{error.filename or config.path} cannot be read: {error.strerror}") from error
-    rows = _rows(found, part, config.shuffle)
+    rows = _rows(found, part, config)
     recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}{' shuffled' * config.shuffle}")
     key = "pairs-" + hashlib.sha256(recipe.encode()).hexdigest()[:32]
     facts: Facts = {}
@@ -86,20 +86,22 @@ def _sliced(split: str) -> tuple[str, slice]:
     raise UserError(f"a part of a split must be a range of its pairs, as in `train[:5000]`, but is `{split}` instead")
 
 
-def _rows(found: Split, part: slice, shuffle: bool) -> Iterator[Row]:
+def _rows(found: Split, part: slice, config: DataConfig) -> Iterator[Row]:
     """The rows of the `part`: in the order of the split, whichever they were counted in."""
-    if not shuffle or part == slice(None):
+    if not config.shuffle or part == slice(None):
         yield from islice(found.read(), part.start, part.stop)
         return
-    places = np.fromiter((_place(source) for source, _ in found.read()), np.uint64)
+    # The same for both directions: a model of the other one must not have learned what this one is measured by.
+    side = 0 if config.source < config.target else 1
+    places = np.fromiter((_place(row[side]) for row in found.read()), np.uint64)
     chosen = np.zeros(len(places), bool)
     chosen[np.argsort(places, kind="stable")[part]] = True
     yield from compress(found.read(), chosen)
 
 
-def _place(source: str) -> int:
-    """Where pairs with this source stand in the order of chance: the same in all processes and corpora."""
-    return int.from_bytes(hashlib.blake2b(source.encode(), digest_size=8).digest(), "big")
+def _place(text: str) -> int:
+    """Where pairs with this text stand in the order of chance: the same in all processes and corpora."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def _batches(rows: Iterator[Row], keep_blank: bool, facts: Facts) -> Iterator[pa.RecordBatch]:

@@ -584,23 +584,24 @@ def test_a_range_of_the_pairs_of_a_split(write: Callable[[Path, str], object], t
 
 
 def test_ranges_of_a_sorted_corpus_are_counted_in_an_order_of_chance(tmp_path: Path) -> None:
-    sources = [f"{number:03} words" for number in range(300) for _ in range(1 + number % 3)]  # some have several translations
-    corpus = [(source, f"Wort {place:03}") for place, source in enumerate(sources)]
+    german = [f"{number:03} Wort" for number in range(300) for _ in range(1 + number % 3)]  # some have several translations
+    corpus = [(f"word {place:03}", text) for place, text in enumerate(german)]
     write_parallel(tmp_path, "train", corpus)
     shuffled = config(tmp_path, shuffle=True)
     first, middle, rest = (load_pairs(shuffled, f"train[{part}]") for part in (":200", "200:400", "400:"))
     assert [len(part) for part in (first, middle, rest)] == [200, 200, 200]
     assert sorted(rows(first) + rows(middle) + rows(rest)) == corpus
     assert rows(first) == sorted(rows(first))  # as they are in the corpus
-    for part in (first, middle, rest):  # of 300 sources, each by a third, but for one at each cut
-        places = [int(source[:3]) for source in part.sources()]
-        assert 120 < sum(places) / len(places) < 180
-    assert len(set(first.sources()) & set(middle.sources())) <= 1
+    for part in (first, middle, rest):
+        assert 120 < sum(int(text[:3]) for text in part.targets()) / 200 < 180
+    assert len(set(first.targets()) & set(middle.targets())) <= 1  # that at the cut
     assert rows(load_pairs(shuffled, "train[:200][:9]")) == rows(load_pairs(shuffled, "train[:9]"))
     assert load_pairs(shuffled, "train").fingerprint == load_pairs(config(tmp_path), "train").fingerprint
+    turned = load_pairs(config(tmp_path, source="de", target="en", shuffle=True), "train[:200]")
+    assert rows(turned) == [(german, english) for english, german in rows(first)]  # a model of the other direction sees no more
 
 
 def test_the_order_of_chance_is_the_same_everywhere(tmp_path: Path) -> None:
-    write_parallel(tmp_path, "train", [(f"source {number}", f"target {number}") for number in range(20)])
+    write_parallel(tmp_path, "train", [(f"line {number}", f"source {number}") for number in range(20)])
     part = load_pairs(config(tmp_path, shuffle=True), "train[:4]")
-    assert [source.split()[1] for source in part.sources()] == ["5", "6", "7", "13"]
+    assert [line.split()[1] for line in part.sources()] == ["5", "6", "7", "13"]
