@@ -166,6 +166,8 @@ class Tokenizer:
         """Whether 1 leaves out all merges, even of the longest piece; of a unigram model it is a usual exponent."""
         written = [number for number in range(UNK + 1, len(self)) if not self._processor.is_byte(number)]
         longest = max(self.pieces(written), key=len)
+        if len(longest) < 3:  # too short to tell
+            return False
         return all(len(ids) >= len(longest) - 1 for ids in self.sample([longest.replace("▁", " ")] * 20, 1.0, 1))
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:

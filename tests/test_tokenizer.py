@@ -318,3 +318,11 @@ def test_a_model_with_other_special_ids_is_told_how_to_fit(tmp_path: Path) -> No
         f"tokenizer file {file} must have the ids 0, 1, 2, 3 for padding, begin, end and unknown "
         "(train it by `spm_train --pad_id=0 --bos_id=1 --eos_id=2 --unk_id=3`), but has -1, 1, 2, 0 instead"
     )
+
+
+def test_an_exponent_is_not_taken_for_a_share_of_merges_however_short_the_pieces() -> None:
+    lines = ["abab baba", "aabb bbaa", "ab ba"] * 20
+    config = TokenizerConfig(vocab_size=9, byte_fallback=False)
+    tokenizer = train_tokenizers(lines, lines, config).source
+    assert max(len(piece) for piece in tokenizer.pieces(range(4, len(tokenizer)))) == 2
+    tokenizer.check_sampling(5.0)
