@@ -50,6 +50,7 @@ def test_rows_beside_other_systems_have_nothing_that_these_lack() -> None:
         settings = ["data=multi30k_en_de", "data.path=p", "run_dir=r", *our_settings(row, FULL)]
         model = to_settings(compose("train", TrainConfig, settings), TrainConfig).model
         assert (model.embedding_scale, model.lexical_values, model.readout) == (1.0, False, Readout.tanh)
+        assert not model.context_gate
         assert (model.word_dropout, model.layer_norm) == (0.0, False)
 
 

@@ -15,7 +15,7 @@ from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
 CHANGED = ["search=sampling", "search.top_p=0.9", "search.forbidden_pieces=[▁It's,${x}]", "schedule=inverse_square_root"]
-NEWER = ("embedding_scale", "lexical_values", "readout:", "r_drop", "teachers", "distillation")  # than the first runs
+NEWER = ("embedding_scale", "lexical_values", "readout:", "context_gate", "r_drop", "teachers", "distillation")  # than first runs
 CHANGED += ["schedule.warmup_steps=7", "num_threads=3"]
 
 
@@ -60,7 +60,7 @@ def test_settings_newer_than_the_run_are_those_of_their_dataclasses(preset: str,
     (tmp_path / "config.yaml").write_text("\n".join(older), encoding="utf-8")
     again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
     assert (again.model.embedding_scale, again.model.lexical_values, again.training.r_drop) == (1.0, False, 0.0)
-    assert again.model.readout is Readout.tanh
+    assert (again.model.readout, again.model.context_gate) == (Readout.tanh, False)
     assert (again.training.teachers, again.training.distillation) == ([], 0.5)
     with pytest.raises(UserError, match="`model.embedding_scale` must stay 1.0 in a run that goes on, but is 4.0 instead"):
         text = text.replace("readout: layer_norm", "readout: tanh")

@@ -172,10 +172,10 @@ def test_a_setting_that_is_absent_takes_its_default(saved: Path) -> None:
 
 
 def test_models_older_than_a_setting_stay_as_they_were(saved: Path) -> None:
-    newer = ("embedding_scale", "lexical_values", "readout_size", "readout")
+    newer = ("embedding_scale", "lexical_values", "readout_size", "readout", "context_gate")
     change_json(saved / "config.json", lambda facts: [facts["architecture"].pop(name) for name in newer])
     config = load_model_directory(saved).config
-    assert [getattr(config, name) for name in newer] == [1.0, False, None, Readout.tanh]
+    assert [getattr(config, name) for name in newer] == [1.0, False, None, Readout.tanh, False]
 
 
 def test_a_whole_number_will_do_for_a_fraction(saved: Path) -> None:

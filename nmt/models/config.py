@@ -82,7 +82,8 @@ class ModelConfig:
 
     ``encoder_hidden_size`` is a direction's, None for ``hidden_size`` shared out among the directions. ``readout_size`` is that
     of the readout, which the output projection reads, None for ``embedding_size``, as tied embeddings need it. ``readout`` is its
-    last function: a tanh, which bounds it, or a layer norm, which learns its scale. With ``lexical_values``
+    last function: a tanh, which bounds it, or a layer norm, which learns its scale. With ``context_gate`` a gate tells, where
+    there is attention, how much of the readout is the source's and how much the target's. With ``lexical_values``
     attention, where there is one, answers not with the encoder's states alone, but also with the source's embeddings.
     ``embedding_scale`` times the embeddings is what is read of them, as a matrix small enough to be the output's, too, is a
     small input; a Transformer always takes √embedding_size (Vaswani et al. 2017, section 3.4).
@@ -103,6 +104,7 @@ class ModelConfig:
     encoder_hidden_size: int | None = None
     readout_size: int | None = None
     readout: Readout = Readout.tanh
+    context_gate: bool = False
     encoder_layers: int = 2
     decoder_layers: int = 2
     feedforward_size: int = 512

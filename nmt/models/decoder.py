@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from nmt.models.attention import Attention, Memory
 from nmt.models.base import Decoder, Encoded
 from nmt.models.bridge import Bridge
+from nmt.models.context_gate import ContextGate
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
 from nmt.models.recurrent import LayerFunction, RecurrentLayer
@@ -45,7 +46,8 @@ class RecurrentDecoder(Decoder):
     Dropout sits before each layer but the first, on the context and on the readout. With ``residual`` connections from the
     second layer on, and with ``layer_norm`` after each. With ``lexical``, a projection L, attention answers with
     Σ_s a_s (v_s + L e_s), the e_s being the source's embeddings: what a word means by itself need not pass through the encoder
-    (Gehring et al. 2017, https://arxiv.org/abs/1705.03122, equation 2). ``feed_size`` is that of what the state feeds back.
+    (Gehring et al. 2017, https://arxiv.org/abs/1705.03122, equation 2). With a context ``gate`` W reads [state; embedding], and
+    the gate adds the context. ``feed_size`` is the size of what the state feeds back.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class RecurrentDecoder(Decoder):
         residual: bool,
         layer_norm: bool,
         lexical: nn.Linear | None = None,
+        gate: ContextGate | None = None,
         feed_size: int = 0,
     ) -> None:
         super().__init__()
@@ -74,6 +77,7 @@ class RecurrentDecoder(Decoder):
         self.dropout = dropout
         self.residual = residual
         self.lexical = lexical
+        self.gate = gate
         self.feed_size = feed_size
 
     def prepare(self, encoded: Encoded) -> Memory:
@@ -128,9 +132,14 @@ class RecurrentDecoder(Decoder):
         return hidden, torch.stack(after, dim=1)
 
     def read_out(self, readout: Callable[[Tensor], Tensor], *parts: Tensor) -> Tensor:
-        """Parts [rows, length, size] side by side, through matrix and activation → features [rows, length, feature_size]."""
-        read = torch.cat([part.to(parts[0].dtype) for part in parts], dim=-1)
-        features: Tensor = self.dropout(self.activation(readout(read)))
+        """State, context and, where it reads them, embeddings [rows, length, size] → features [rows, length, feature_size]."""
+        hidden, context, *words = (part.to(parts[0].dtype) for part in parts)
+        everything = torch.cat([hidden, context, *words], dim=-1)
+        if self.gate is None:
+            read = readout(everything)
+        else:
+            read = self.gate(everything, context, readout(torch.cat([hidden, *words], dim=-1)))
+        features: Tensor = self.dropout(self.activation(read))
         return features
 
 

@@ -12,6 +12,7 @@ from nmt.models.base import Decoder, Encoder
 from nmt.models.bridge import Bridge, HandOver, SummaryBridge
 from nmt.models.cells import build_layer
 from nmt.models.config import Architecture, BridgeKind, ModelConfig, Readout, Wiring
+from nmt.models.context_gate import ContextGate
 from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousStateDecoder, RecurrentDecoder, SummaryDecoder
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding, embedding_matrix
@@ -129,17 +130,19 @@ def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropo
             kind, first, above, read, feed = PreviousStateDecoder, word + context, hidden + context, hidden + context + word, 0
         case Wiring.input_feeding:
             kind, first, above, read, feed = InputFeedingDecoder, word + feature, hidden, hidden + context, feature
+    gated = config.context_gate and config.has_attention
     return kind(
         embedding,
         [build_layer(config.cell, first if i == 0 else above, hidden) for i in range(config.decoder_layers)],
         attention,
         _bridge(config),
-        nn.Linear(read, feature),
+        nn.Linear(read - context if gated else read, feature),
         nn.LayerNorm(feature) if config.readout is Readout.layer_norm else nn.Tanh(),
         dropout,
         residual=config.residual,
         layer_norm=config.layer_norm,
         lexical=nn.Linear(word, context, bias=False) if config.lexical_values and config.has_attention else None,
+        gate=ContextGate(read, context, feature) if gated else None,
         feed_size=feed,
     )
 

@@ -188,12 +188,21 @@ class _Step:
         return torch.cat([weight[:, :rest], weight[:, rest:] @ attention.output.weight], dim=1)
 
     def _read_out(self, hidden: str, context: list[str], with_word: bool) -> str:
-        """The activation of W [hidden; context; word]."""
-        weight, bias = self.decoder.readout.weight, self.decoder.readout.bias
+        """The activation of W [hidden; context; word], or of what the gate makes of W [hidden; word] and the context."""
+        graph, gate, activation = self.graph, self.decoder.gate, self.decoder.activation
+        if gate is None:
+            read = self._of_parts(self.decoder.readout, hidden, context, with_word)
+        else:
+            target = self._of_parts(self.decoder.readout, hidden, [], with_word)
+            source = graph.linear(graph.concat(*context), self._for_context(gate.source.weight))
+            share = graph("Sigmoid", self._of_parts(gate.share, hidden, context, with_word))
+            read = graph("Add", target, graph("Mul", share, graph("Sub", source, target)))
+        return graph("Tanh", read) if isinstance(activation, nn.Tanh) else graph.norm(read, activation)
+
+    def _of_parts(self, linear: nn.Linear, hidden: str, context: list[str], with_word: bool) -> str:
+        """W [hidden; context; word] + b."""
         word_size = self.decoder.embedding.matrix.embedding_dim if with_word else 0
-        weight, of_the_word = weight.split([weight.shape[1] - word_size, word_size], dim=1)
+        weight, of_the_word = linear.weight.split([linear.weight.shape[1] - word_size, word_size], dim=1)
         weight = self._for_context(weight) if context else weight
-        read = self.graph.linear(self.graph.concat(hidden, *context), weight, None if with_word else bias)
-        read = self.graph("Add", read, self._word(of_the_word, bias)) if with_word else read
-        activation = self.decoder.activation
-        return self.graph("Tanh", read) if isinstance(activation, nn.Tanh) else self.graph.norm(read, activation)
+        read = self.graph.linear(self.graph.concat(hidden, *context), weight, None if with_word else linear.bias)
+        return self.graph("Add", read, self._word(of_the_word, linear.bias)) if with_word else read

@@ -106,6 +106,7 @@ def our_settings(row: Row, scale: Scale) -> list[str]:
         "model.embedding_scale=1",
         "model.lexical_values=false",
         "model.readout=tanh",
+        "model.context_gate=false",
         "model.residual=false",
         "model.layer_norm=false",
         f"model.dropout={scale.dropout}",

@@ -25,6 +25,8 @@ def variant(**settings: object) -> ModelConfig:
 
 NONE, HAND_OVER = {"attention": AttentionKind.none}, {"bridge": BridgeKind.hand_over}
 ONE_WAY = {"direction": Direction.backwards, "encoder_hidden_size": 8}
+ADDITIVE = {"attention": AttentionKind.additive}
+GATED = (Wiring.first_layer, Wiring.previous_state, Wiring.input_feeding)
 SYSTEMS = {
     **{f"{kind} attention": variant(attention=kind) for kind in AttentionKind},
     **{f"{layers} layers": variant(encoder_layers=layers, decoder_layers=layers) for layers in (1, 3)},
@@ -47,6 +49,8 @@ SYSTEMS = {
         f"normed readout, {wiring}": variant(readout=Readout.layer_norm, wiring=wiring)
         for wiring in (Wiring.first_layer, Wiring.input_feeding)
     },
+    **{f"context gate, {wiring}": variant(context_gate=True, wiring=wiring) for wiring in GATED},
+    "context gate, wide": variant(context_gate=True, readout_size=12, encoder_hidden_size=10, tie_embeddings=False, **ADDITIVE),
     **{
         f"{kind} attention, lexical values": variant(attention=kind, lexical_values=True)
         for kind in AttentionKind
@@ -240,6 +244,31 @@ def test_lexical_values_add_a_projection_of_each_words_embedding(kind: Attention
     torch.testing.assert_close(with_words.values, without.values + embedded @ projection.weight.T)
     torch.testing.assert_close(with_words.keys, without.keys)
     torch.testing.assert_close(with_words.initial, without.initial)
+
+
+@pytest.mark.parametrize("other", [NONE, {"architecture": Architecture.transformer}, {**NONE, "wiring": Wiring.state_only}])
+def test_without_recurrence_or_attention_there_is_no_context_gate(other: dict[str, object]) -> None:
+    gated, plain = (network(variant(context_gate=gate, **{**HAND_OVER, **ONE_WAY, **other})) for gate in (True, False))
+    assert gated.state_dict().keys() == plain.state_dict().keys()
+
+
+@pytest.mark.parametrize("wiring", GATED)
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_context_gate_shares_the_readout_out_between_context_and_target(wiring: Wiring, share: float) -> None:
+    gated, plain = (network(variant(context_gate=gate, wiring=wiring)) for gate in (True, False))
+    replaced = ("decoder.readout", "decoder.gate")
+    others = {name: weight for name, weight in gated.state_dict().items() if not name.startswith(replaced)}
+    plain.load_state_dict({**plain.state_dict(), **others})
+    readout, gate, hidden = gated.decoder.readout, gated.decoder.gate, gated.decoder.layers[-1].hidden_size
+    with torch.no_grad():
+        gate.share.weight.zero_()
+        gate.share.bias.fill_(torch.logit(torch.tensor(share)))
+        of_state, of_word = (1 - share) * readout.weight[:, :hidden], (1 - share) * readout.weight[:, hidden:]
+        plain.decoder.readout.weight.copy_(torch.cat([of_state, share * gate.source.weight, of_word], dim=1))
+        plain.decoder.readout.bias.copy_((1 - share) * readout.bias)
+    batch = collate(SOURCES, TARGETS)
+    arguments = batch.source, batch.source_mask, batch.target_in
+    torch.testing.assert_close(gated.features(*arguments), plain.features(*arguments))
 
 
 @pytest.mark.parametrize("wiring", [Wiring.first_layer, Wiring.previous_state, Wiring.input_feeding])

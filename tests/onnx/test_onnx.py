@@ -36,6 +36,8 @@ SYSTEMS: dict[str, dict[str, object]] = {
     },
     "scaled embeddings": {"embedding_scale": 4.0, "lexical_values": True},
     **{f"normed readout, {wiring}": {"wiring": wiring, "readout": Readout.layer_norm} for wiring in WITH_AND_WITHOUT_WORD},
+    **{f"context gate, {wiring}": {"wiring": wiring, "context_gate": True} for wiring in WITH_AND_WITHOUT_WORD},
+    "context gate, additive attention": {"context_gate": True, "attention": AttentionKind.additive, "encoder_hidden_size": 12},
     "summary": {"wiring": Wiring.summary, "attention": AttentionKind.none},
     "state only": {
         "wiring": Wiring.state_only,
