@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # translating at a prompt needs no PyTorch
 
 UNITS = 128  # rows of a heat map at most, and
 CELLS = 400_000  # pixels of all heat maps together: a page's pictures stay below a megabyte
+_ARROWS = {"forwards": "→", "backwards": "←"}
 
 
 def shown_piece(piece: str) -> str:
@@ -35,13 +37,51 @@ def attention_words(inspection: Inspection) -> str:
     return words.ATTENTION.format(high=float(inspection.attention.max()))
 
 
+@dataclass(frozen=True)
+class Panel:
+    """Gates that are drawn together, by their names [length, units]; ``mark`` is the title in a sign or two."""
+
+    title: str
+    mark: str
+    gates: dict[str, Tensor]
+
+
+def encoder_panels(inspection: Inspection) -> list[Panel]:
+    """Of each layer and direction, the lowest first; none without gates."""
+    names = _gate_names(inspection.encoder_gates)
+    return [
+        Panel(
+            f"Layer {layer + 1}, {direction}",
+            f"{layer + 1}{_ARROWS[direction]}",
+            {name: inspection.encoder_gates[name][layer, place] for name in names},
+        )
+        for layer in range(inspection.encoder_states.shape[0] if names else 0)
+        for place, direction in enumerate(inspection.directions)
+    ]
+
+
+def decoder_panels(inspection: Inspection) -> list[Panel]:
+    """Of each layer, the lowest first, and of the readout; none without gates."""
+    names = _gate_names(inspection.decoder_gates)
+    layers = [
+        Panel(f"Layer {layer + 1}", f"{layer + 1}", {name: inspection.decoder_gates[name][layer] for name in names})
+        for layer in range(inspection.decoder_states.shape[0] if names else 0)
+    ]
+    readout = [] if inspection.context_gate is None else [Panel("Readout", "out", {"context": inspection.context_gate})]
+    return layers + readout
+
+
+def meanings(panels: Sequence[Panel]) -> list[str]:
+    """What each gate of the ``panels`` is."""
+    return [words.GATES[name] for name in dict.fromkeys(name for panel in panels for name in panel.gates)]
+
+
 def gate_maps(inspection: Inspection) -> int:
     """How many heat maps of gates there are."""
-    encoder = len(gate_names(inspection.encoder_gates)) * inspection.encoder_states.shape[0] * len(inspection.directions)
-    return encoder + len(gate_names(inspection.decoder_gates)) * inspection.decoder_states.shape[0]
+    return sum(len(panel.gates) for panel in encoder_panels(inspection) + decoder_panels(inspection))
 
 
-def gate_names(gates: dict[str, Tensor]) -> list[str]:
+def _gate_names(gates: dict[str, Tensor]) -> list[str]:
     """Those that are gates, and open or shut: not the candidate."""
     return [name for name in gates if name in words.GATES]
 

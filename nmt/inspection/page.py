@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from nmt.inspection import words
-from nmt.inspection.layout import attention_words, gate_maps, gate_names, shown, shown_piece, sorted_units
+from nmt.inspection.layout import (
+    Panel,
+    attention_words,
+    decoder_panels,
+    encoder_panels,
+    gate_maps,
+    meanings,
+    shown,
+    shown_piece,
+    sorted_units,
+)
 from nmt.inspection.result import Inspection
 from nmt.inspection.tree_drawing import TREE_STYLE, draw_tree
 from nmt.pages.bars import Bar, bar_chart
@@ -75,48 +83,30 @@ def _attention(inspection: Inspection) -> list[Html]:
 
 
 def _gates(inspection: Inspection) -> list[Html]:
-    encoder, decoder = gate_names(inspection.encoder_gates), gate_names(inspection.decoder_gates)
-    if not encoder and not decoder:
+    reading, writing, maps = encoder_panels(inspection), decoder_panels(inspection), gate_maps(inspection)
+    if not maps:
         return [section("Gates", _said(words.NO_GATES))]
-    maps = gate_maps(inspection)
-    meanings = element("ul", None, *(element("li", None, f"{words.GATES[name]}.") for name in encoder or decoder))
-    reading = [
-        _panel(
-            f"Layer {layer + 1}, {direction}",
-            inspection.source_pieces,
-            {name: inspection.encoder_gates[name][layer, place] for name in encoder},
-            maps,
-        )
-        for layer in range(inspection.encoder_states.shape[0])
-        for place, direction in enumerate(inspection.directions)
-    ]
-    writing = [
-        _panel(
-            f"Layer {layer + 1}",
-            inspection.target_pieces,
-            {name: inspection.decoder_gates[name][layer] for name in decoder},
-            maps,
-        )
-        for layer in range(inspection.decoder_states.shape[0])
-    ]
-    return [
-        section("Gates", meanings, _said(words.GATES_SEEN), colour_bar(0, 1)),
-        section("Gates of the encoder", _said(words.ENCODER), flowing(*reading)),
-        section("Gates of the decoder", _said(words.DECODER), flowing(*writing)),
-    ]
+    listed = element("ul", None, *(element("li", None, f"{meaning}.") for meaning in meanings(reading + writing)))
+    sections = [section("Gates", listed, _said(words.GATES_SEEN), colour_bar(0, 1))]
+    for title, said, panels, pieces in (
+        ("Gates of the encoder", words.ENCODER, reading, inspection.source_pieces),
+        ("Gates of the decoder", words.DECODER, writing, inspection.target_pieces),
+    ):
+        if panels:
+            sections.append(section(title, _said(said), flowing(*(_panel(panel, pieces, maps) for panel in panels))))
+    return sections
 
 
-def _panel(title: str, pieces: Sequence[str], gates: dict[str, Tensor], maps: int) -> Html:
-    """One layer in one direction: gates [length, hidden], their means above their units."""
-    means = Lines("mean of each gate", [(words.SHORT[name], values.mean(dim=1).numpy()) for name, values in gates.items()])
+def _panel(panel: Panel, pieces: Sequence[str], maps: int) -> Html:
+    """The means of its gates above their units."""
+    lines = [(words.SHORT[name], values.mean(dim=1).numpy()) for name, values in panel.gates.items()]
     heats = []
-    for name, values in gates.items():
+    for name, values in panel.gates.items():
         units, hidden = sorted_units(values, maps), values.shape[1]
         told = f"{hidden} units" if len(units) == hidden else f"{len(units)} of {hidden} units"
         heats.append(Heat(f"{words.SHORT[name]}, {told}", units, height=max(64, len(units))))
-    drawing = tracks(shown(pieces), [means, *heats], f"gates of {title}")
-    names = [words.SHORT[name] for name in gates]
-    return element("div", None, element("h3", None, title), legend(names), scrolling(drawing))
+    drawing = tracks(shown(pieces), [Lines("mean of each gate", lines), *heats], f"gates of {panel.title}")
+    return element("div", None, element("h3", None, panel.title), legend([name for name, _ in lines]), scrolling(drawing))
 
 
 def _tree_caption(inspection: Inspection) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from torch import Tensor
 
 from nmt.inspection import words as told
 from nmt.inspection.canvas import (
@@ -22,7 +21,16 @@ from nmt.inspection.canvas import (
     stacked,
     words,
 )
-from nmt.inspection.layout import attention_words, gate_maps, gate_names, shown, sorted_units
+from nmt.inspection.layout import (
+    Panel,
+    attention_words,
+    decoder_panels,
+    encoder_panels,
+    gate_maps,
+    meanings,
+    shown,
+    sorted_units,
+)
 from nmt.inspection.result import Inspection
 from nmt.inspection.tree_picture import tree_block
 from nmt.pages.text import text_width
@@ -113,44 +121,28 @@ def _attention(inspection: Inspection) -> list[Block]:
 
 
 def _gates(inspection: Inspection, most: float) -> list[Block]:
-    encoder, decoder = gate_names(inspection.encoder_gates), gate_names(inspection.decoder_gates)
-    if not encoder and not decoder:
+    reading, writing, maps = encoder_panels(inspection), decoder_panels(inspection), gate_maps(inspection)
+    if not maps:
         return [_part("Gates", told.NO_GATES, most)]
-    maps = gate_maps(inspection)
-    reading = [
-        _panel(
-            f"Layer {layer + 1}, {direction}",
-            shown(inspection.source_pieces),
-            {name: inspection.encoder_gates[name][layer, place] for name in encoder},
-            maps,
-        )
-        for layer in range(inspection.encoder_states.shape[0])
-        for place, direction in enumerate(inspection.directions)
-    ]
-    writing = [
-        _panel(
-            f"Layer {layer + 1}",
-            shown(inspection.target_pieces),
-            {name: inspection.decoder_gates[name][layer] for name in decoder},
-            maps,
-        )
-        for layer in range(inspection.decoder_states.shape[0])
-    ]
-    meanings = paragraph([f"• {told.GATES[name]}" for name in encoder or decoder], most)
-    return [
-        _part("Gates", told.GATES_SEEN, most, meanings),
-        _part("Gates of the encoder", told.ENCODER, most, flowing(reading, most)),
-        _part("Gates of the decoder", told.DECODER, most, flowing(writing, most)),
-    ]
+    listed = paragraph([f"• {meaning}" for meaning in meanings(reading + writing)], most)
+    parts = [_part("Gates", told.GATES_SEEN, most, listed)]
+    for title, said, panels, pieces in (
+        ("Gates of the encoder", told.ENCODER, reading, inspection.source_pieces),
+        ("Gates of the decoder", told.DECODER, writing, inspection.target_pieces),
+    ):
+        if panels:
+            parts.append(_part(title, said, most, flowing([_panel(panel, shown(pieces), maps) for panel in panels], most)))
+    return parts
 
 
-def _panel(title: str, pieces: Sequence[str], gates: dict[str, Tensor], maps: int) -> Block:
-    """One layer in one direction: gates [length, hidden], their means above their units."""
+def _panel(panel: Panel, pieces: Sequence[str], maps: int) -> Block:
+    """The means of its gates above their units."""
+    gates = panel.gates
     width, high, step = len(pieces) * _CELL, 100, 126
     units = {name: sorted_units(values, maps) for name, values in gates.items()}
 
     def draw(canvas: Canvas, left: float, top: float) -> None:
-        canvas.text(left + 30, top, title, weight="bold")
+        canvas.text(left + 30, top, panel.title, weight="bold")
         means = canvas.axes(left + 30, top + 20, width, high)
         for number, (name, values) in enumerate(gates.items()):
             means.plot(values.mean(dim=1).tolist(), ".-", color=COLOURS[number], label=told.SHORT[name])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nmt.inspection.trace import Trace, watching
+from nmt.inspection.trace import Trace, watching, watching_gate
 from nmt.models.seq2seq import Seq2Seq
 from nmt.models.torch_model import evaluating
 from nmt.tokenizer import BOS
@@ -28,6 +28,8 @@ class Activations:
     ``encoder_gates`` and ``decoder_gates``: the same for each gate by its name, [layers, directions, src_len, hidden] and
     [layers, tgt_len, hidden]. A GRU has ``reset``, ``update`` and ``candidate``, an LSTM ``input``, ``forget``, ``candidate``
     and ``output``, a simple layer none. ``update`` = 1 takes the candidate. Gates lie in [0, 1], candidates in [−1, 1].
+    ``context_gate`` [tgt_len, feature_size], in [0, 1]: at 1 a feature of the readout is the source's, at 0 the target's; None if
+    the model has none.
 
     A network without recurrent layers has 0 ``layers``, no ``directions`` and no gates.
     """
@@ -39,6 +41,7 @@ class Activations:
     encoder_gates: dict[str, Tensor]
     decoder_states: Tensor
     decoder_gates: dict[str, Tensor]
+    context_gate: Tensor | None = None
 
 
 def run(model: Seq2Seq, source_ids: Sequence[int], target_ids: Sequence[int]) -> Activations:
@@ -55,7 +58,8 @@ def _run(model: Seq2Seq, source: Tensor, target: Tensor) -> Activations:
     encoder_layers = model.encoder.recurrent_layers()
     directions = list(encoder_layers[0]) if encoder_layers else []
     below = [layer for by_direction in encoder_layers for layer in by_direction.values()]
-    with watching(below) as encoding, watching(model.decoder.recurrent_layers()) as decoding:
+    layers, gate = model.decoder.recurrent_layers(), model.decoder.context_gate()
+    with watching(below) as encoding, watching(layers) as decoding, watching_gate(gate) as shares:
         memory = model.encode(source.unsqueeze(0), torch.ones_like(source, dtype=torch.bool).unsqueeze(0))
         target_in = torch.cat([target.new_tensor([BOS]), target[:-1]])
         features, _, attention = model.decoder(target_in.unsqueeze(0), model.start(memory, width=1), memory)
@@ -72,6 +76,7 @@ def _run(model: Seq2Seq, source: Tensor, target: Tensor) -> Activations:
         },
         decoder_states=_stacked([trace.states for trace in written], len(target)),
         decoder_gates={name: _stacked([trace.gates[name] for trace in written], len(target)) for name in _gates(written)},
+        context_gate=torch.cat(shares, dim=1).squeeze(0).float().cpu() if shares else None,
     )
 
 

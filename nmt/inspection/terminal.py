@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from nmt.inspection import words
-from nmt.inspection.layout import gate_names, shown_piece
+from nmt.inspection.layout import Panel, decoder_panels, encoder_panels, meanings, shown_piece
 from nmt.pages.text import letters, terminal_width
 from nmt.translation import ForcedTarget
 
@@ -38,30 +38,17 @@ def attention_text(inspection: Inspection, width: int) -> str:
 
 def gates_text(inspection: Inspection, width: int) -> str:
     """How far the gates opened at each piece, means over the units of a layer, in lines of at most ``width`` columns."""
-    encoder, decoder = gate_names(inspection.encoder_gates), gate_names(inspection.decoder_gates)
-    if not encoder and not decoder:
+    reading, writing = encoder_panels(inspection), decoder_panels(inspection)
+    if not reading and not writing:
         return _wrapped(words.NO_GATES, width)
-    arrows = [{"forwards": "→", "backwards": "←"}[direction] for direction in inspection.directions]
-    reading = [
-        _gate_row(f"{layer + 1}{arrow}", name, inspection.encoder_gates[name][layer, place].mean(dim=1).numpy())
-        for layer in range(inspection.encoder_states.shape[0])
-        for place, arrow in enumerate(arrows)
-        for name in encoder
-    ]
-    writing = [
-        _gate_row(f"{layer + 1}", name, inspection.decoder_gates[name][layer].mean(dim=1).numpy())
-        for layer in range(inspection.decoder_states.shape[0])
-        for name in decoder
-    ]
-    meanings = [_wrapped(f"{words.GATES[name]}.", width) for name in encoder or decoder]
-    return "\n".join(
-        [
-            _wrapped(words.TERMINAL_GATES, width),
-            *meanings,
-            *["", "Encoder:", *_grid(reading, inspection.source_pieces, _HEIGHTS, width)],
-            *["", "Decoder:", *_grid(writing, inspection.target_pieces, _HEIGHTS, width)],
-        ]
-    )
+    lines = [_wrapped(words.TERMINAL_GATES, width), *(_wrapped(f"{one}.", width) for one in meanings(reading + writing))]
+    for title, panels, pieces in (
+        ("Encoder:", reading, inspection.source_pieces),
+        ("Decoder:", writing, inspection.target_pieces),
+    ):
+        if panels:
+            lines += ["", title, *_grid([row for panel in panels for row in _gate_rows(panel)], pieces, _HEIGHTS, width)]
+    return "\n".join(lines)
 
 
 def forced_text(target: ForcedTarget, width: int) -> str:
@@ -75,8 +62,9 @@ def forced_text(target: ForcedTarget, width: int) -> str:
     return "\n".join(lines)
 
 
-def _gate_row(layer: str, name: str, means: numpy.ndarray) -> Row:
-    return f"{layer} {words.SHORT[name]:<{_GATE}} {means.mean():.2f}", means
+def _gate_rows(panel: Panel) -> list[Row]:
+    means = {name: values.mean(dim=1).numpy() for name, values in panel.gates.items()}
+    return [(f"{panel.mark} {words.SHORT[name]:<{_GATE}} {mean.mean():.2f}", mean) for name, mean in means.items()]
 
 
 def _grid(rows: Sequence[Row], columns: Sequence[str], ramp: str, width: int) -> list[str]:

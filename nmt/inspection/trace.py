@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nmt.models.context_gate import ContextGate
 from nmt.models.recurrent import RecurrentLayer
 
 
@@ -72,3 +73,17 @@ def watching(layers: Iterable[RecurrentLayer]) -> Iterator[list[Watch]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def watching_gate(gate: ContextGate | None) -> Iterator[list[Tensor]]:
+    """Within the block, how far the ``gate`` opens, [1, length, feature_size] of each call; nothing if there is none."""
+    opened: list[Tensor] = []
+    if gate is None:
+        yield opened
+        return
+    handle = gate.register_forward_hook(lambda gate, arguments, _: opened.append(gate.gate(arguments[0])))
+    try:
+        yield opened
+    finally:
+        handle.remove()

@@ -6,8 +6,16 @@ GATES = {
     "input": "input gate i: at 1 the memory cell takes in what is new, at 0 nothing of it",
     "forget": "forget gate f: at 1 the memory cell keeps what it held, at 0 it forgets it",
     "output": "output gate o: at 1 the memory cell is shown to the rest of the network, at 0 it is hidden",
+    "context": "context gate g: at 1 the piece is chosen by what attention found in the source, at 0 by what was written before",
 }
-SHORT = {"reset": "reset r", "update": "update z", "input": "input i", "forget": "forget f", "output": "output o"}
+SHORT = {
+    "reset": "reset r",
+    "update": "update z",
+    "input": "input i",
+    "forget": "forget f",
+    "output": "output o",
+    "context": "context g",
+}
 
 TRANSLATIONS = (
     "What the search found, best first. It ranks by the score; log-probabilities are natural logarithms, summed over the pieces, "
@@ -32,7 +40,7 @@ GATES_SEEN = (
 )
 TERMINAL_GATES = (
     "Bars are means over the units of a layer, ▁ is 0 and █ is 1; the number before them is their mean. Layer 1 is the lowest, "
-    "→ reads from the left and ← from the right."
+    "→ reads from the left and ← from the right; “out” is the readout."
 )
 ENCODER = (
     "The encoder reads the source: forwards from the left, backwards from the right. A column is what a layer does as it reads "

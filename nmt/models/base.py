@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from nmt.models.context_gate import ContextGate
 from nmt.models.recurrent import RecurrentLayer
 
 
@@ -63,3 +64,7 @@ class Decoder(nn.Module, ABC):
     @abstractmethod
     def recurrent_layers(self) -> list[RecurrentLayer]:
         """Lowest first; none where there is no recurrence."""
+
+    def context_gate(self) -> ContextGate | None:
+        """What shares the readout out between source and target, if anything does."""
+        return None

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class ContextGate(nn.Module):
-    """(1 − z) ∘ t + z ∘ C c: what the target says and what the context does, in shares that the gate
-    z = σ(W [state; context; embedding] + b) tells of each feature (Tu et al. 2017, https://arxiv.org/abs/1608.06043, section 3.2,
-    the gate on both sides; there within the recurrent state).
+    """(1 − g) ∘ t + g ∘ C c: what the target says and what the context does, in shares that the gate
+    g = σ(W [state; context; embedding] + b) tells of each feature (Tu et al. 2017, https://arxiv.org/abs/1608.06043, section 3.2,
+    the gate on both sides, z there; theirs makes the next state of the shares, ours the readout).
     """
 
     def __init__(self, read_size: int, context_size: int, feature_size: int) -> None:
@@ -21,4 +21,8 @@ class ContextGate(nn.Module):
         """read [rows, length, read_size], all that there is, context [rows, length, context_size], target
         [rows, length, feature_size] → [rows, length, feature_size].
         """
-        return torch.lerp(target, self.source(context), torch.sigmoid(self.share(read)))
+        return torch.lerp(target, self.source(context), self.gate(read))
+
+    def gate(self, read: Tensor) -> Tensor:
+        """The source's share of each feature, [rows, length, feature_size]."""
+        return torch.sigmoid(self.share(read))

@@ -98,6 +98,9 @@ class RecurrentDecoder(Decoder):
     def recurrent_layers(self) -> list[RecurrentLayer]:
         return list(self.layers)  # type: ignore[arg-type]
 
+    def context_gate(self) -> ContextGate | None:
+        return self.gate
+
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
         """query [rows, length, hidden] → context [rows, length, context_size], weights [rows, length, src_len] or None."""
         # The rows of one sentence share its keys:

@@ -27,6 +27,9 @@ SYSTEMS: dict[str, dict[str, object]] = {
     "summary": {"wiring": Wiring.summary, **NO_ATTENTION},
     "state only": {"wiring": Wiring.state_only, "bridge": BridgeKind.hand_over, **NO_ATTENTION, **ONE_WAY},
     "forwards, three layers": {"direction": Direction.forwards, "encoder_layers": 3, "decoder_layers": 1},
+    "context gate": {"context_gate": True},
+    "context gate, input feeding": {"context_gate": True, "wiring": Wiring.input_feeding},
+    "context gate, rnn": {"context_gate": True, "cell": Cell.rnn},
     "transformer": {"architecture": Architecture.transformer},
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from nmt.inspection.layout import CELLS, gate_maps, gate_names, sorted_units
+from nmt.inspection.layout import CELLS, gate_maps, sorted_units
 from nmt.inspection.memory import MemoryCurve
 from nmt.inspection.memory_page import Measured, memory_page
 from nmt.inspection.page import inspection_page
@@ -61,7 +61,9 @@ def test_every_model_has_a_page(system: Translator) -> None:
     pictures = [address for address in seen.addresses if base64.b64decode(address.split(",")[1])[16:24] != b"\0\0\1\0\0\0\0\1"]
     gates = sum(name != "candidate" for name in found.decoder_gates)
     panels = found.encoder_states.shape[0] * len(found.directions) + found.decoder_states.shape[0]
-    assert len(pictures) == gates * panels + (found.attention is not None)
+    assert len(pictures) == gates * panels + (found.context_gate is not None) + (found.attention is not None)
+    for title in ("Gates of the encoder", "Gates of the decoder"):
+        assert (title in seen.texts) == (gates > 0 or (found.context_gate is not None and title.endswith("decoder")))
     for one in found.hypotheses:
         assert f"{one.score:.3f}" in page and f"log-probability {one.log_prob:.3f}" in page
     for log_prob in found.token_log_probs.tolist():
@@ -73,9 +75,10 @@ def test_each_panel_shows_the_gates_of_its_layer_and_direction(system: Translato
     pictures = [base64.b64decode(address.split(",")[1]) for address in Seen(inspection_page(found, [])).addresses]
     gates = [
         *(found.encoder_gates[name][layer, place] for layer, place in np.ndindex(found.encoder_states.shape[:2])
-          for name in gate_names(found.encoder_gates)),
+          for name in found.encoder_gates if name != "candidate"),
         *(found.decoder_gates[name][layer] for layer in range(found.decoder_states.shape[0])
-          for name in gate_names(found.decoder_gates)),
+          for name in found.decoder_gates if name != "candidate"),
+        *([] if found.context_gate is None else [found.context_gate]),
     ]
     expected = [encode_png(colour_numbers(sorted_units(values, gate_maps(found)), 0, 1), palette()) for values in gates]
     assert [picture for picture in pictures if picture in expected] == expected
@@ -148,16 +151,16 @@ def size_of(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-@pytest.mark.parametrize("cell", [Cell.lstm, Cell.rnn])
+@pytest.mark.parametrize(("cell", "context_gate"), [(Cell.lstm, False), (Cell.rnn, False), (Cell.gru, True), (Cell.rnn, True)])
 def test_a_picture_of_any_text_without_a_warning(
-    cell: Cell, make: Callable[..., Translator], capfd: pytest.CaptureFixture[str]
+    cell: Cell, context_gate: bool, make: Callable[..., Translator], capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
     from nmt.inspection.picture import inspection_picture
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = make(cell=cell).inspect(TEXT)
+        found = make(cell=cell, context_gate=context_gate).inspect(TEXT)
         width, height = size_of(inspection_picture(found, [("model", "_runs/$a_1$")]))
     assert width > 1000 and height > 1000
     assert capfd.readouterr() == ("", "")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nmt.errors import UserError
 from nmt.inspection.trace import watching
-from nmt.models.config import Cell
+from nmt.models.config import Cell, Wiring
 from nmt.search import Beam, Greedy, Sampling, SearchStrategy
 from nmt.tokenizer import BOS, EOS
 from nmt.translator import Translator
@@ -48,6 +48,24 @@ def test_shapes_names_and_ranges(system: Translator) -> None:
             assert values.shape[:-1] == states.shape[:-1]
             assert values.max() <= 1 and values.min() >= (-1 if name == "candidate" else 0)
     assert found.encoder_gates.keys() == found.decoder_gates.keys()
+    gate = system.model.network.decoder.context_gate()
+    assert (found.context_gate is None) == (gate is None)
+    if gate is not None:
+        assert found.context_gate is not None and found.context_gate.shape == (tgt_len, gate.share.out_features)
+        assert found.context_gate.max() <= 1 and found.context_gate.min() >= 0
+
+
+@pytest.mark.parametrize("wiring", [Wiring.first_layer, Wiring.previous_state, Wiring.input_feeding])
+def test_the_context_gate_that_is_shown_is_the_models(wiring: Wiring, make: Callable[..., Translator]) -> None:
+    """Its first step is the same whatever is written then."""
+    translator = make(context_gate=True, wiring=wiring)
+    gate = translator.model.network.decoder.context_gate()
+    found = translator.inspect(TEXT)
+    with torch.no_grad():
+        gate.share.bias += 3
+    opened = translator.inspect(TEXT, search=Greedy(**BOUNDS))
+    assert found.context_gate is not None and opened.context_gate is not None
+    close(opened.context_gate[0].logit(), found.context_gate[0].logit() + 3)
 
 
 @pytest.mark.parametrize(

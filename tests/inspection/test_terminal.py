@@ -75,9 +75,11 @@ def test_the_attention_can_be_read_back(width: int, make: Callable[..., Translat
     assert numpy.abs(values - found.attention.numpy() / float(found.attention.max())).max() <= 0.5 / 4 + 1e-6
 
 
-@pytest.mark.parametrize("cell", [Cell.gru, Cell.gru_cho, Cell.lstm])
-def test_the_gates_can_be_read_back(cell: Cell, make: Callable[..., Translator]) -> None:
-    found = make(cell=cell).inspect(TEXT)
+@pytest.mark.parametrize(
+    ("cell", "context_gate"), [*((cell, False) for cell in (Cell.gru, Cell.gru_cho, Cell.lstm)), (Cell.gru, True)]
+)
+def test_the_gates_can_be_read_back(cell: Cell, context_gate: bool, make: Callable[..., Translator]) -> None:
+    found = make(cell=cell, context_gate=context_gate).inspect(TEXT)
     _, encoder, decoder = gates_text(found, 60).split("\n\n")
     names = [name for name in found.encoder_gates if name != "candidate"]
     expected = {
@@ -86,6 +88,8 @@ def test_the_gates_can_be_read_back(cell: Cell, make: Callable[..., Translator])
         ),
         "Decoder:": torch.stack([found.decoder_gates[name][layer] for layer in range(2) for name in names]),
     }
+    if found.context_gate is not None:
+        expected["Decoder:"] = torch.cat([expected["Decoder:"], found.context_gate.unsqueeze(0)])
     for text, pieces in ((encoder, found.source_pieces), (decoder, found.target_pieces)):
         title, *lines = text.split("\n")
         means = expected[title].mean(dim=2).numpy()
@@ -96,7 +100,8 @@ def test_the_gates_can_be_read_back(cell: Cell, make: Callable[..., Translator])
         assert numpy.abs(values - means).max() <= 0.5 / 7 + 1e-6
         for label, row in zip(labels, means, strict=True):
             assert label.endswith(f"{row.mean():.2f}")
-            assert any(f" {name} " in label for name in names)
+            assert any(f" {name} " in label for name in [*names, "context"])
+    assert ("out context g" in decoder) == context_gate
     assert "1← update z" in encoder or cell is Cell.lstm
     assert "2 forget f" in decoder or cell is not Cell.lstm
 
@@ -107,6 +112,7 @@ def test_every_model_has_something_to_say(system: Translator) -> None:
         assert text and all(terminal_width(line) <= 80 for line in text.split("\n"))
     assert ("█" in attention_text(found, 80)) == (found.attention is not None)
     assert ("Encoder:" in gates_text(found, 80)) == bool(found.encoder_gates)
+    assert ("Decoder:" in gates_text(found, 80)) == (bool(found.decoder_gates) or found.context_gate is not None)
 
 
 def steering(found: Inspection) -> Inspection:
