@@ -15,7 +15,7 @@ from nmt.training.job import Job
 
 ODD = ["data=parallel", 'data.path=/home/josé/a, b=${c}/it\'s "[x]"', "data.source=en", "data.target=zh-Hant", "run_dir=r"]
 CHANGED = ["search=sampling", "search.top_p=0.9", "search.forbidden_pieces=[▁It's,${x}]", "schedule=inverse_square_root"]
-NEWER = ("embedding_scale", "lexical_values", "readout:", "context_gate", "r_drop", "teachers", "distillation")  # than first runs
+NEWER = ("embedding_scale", "lexical_values", "readout:", "context_gate", "teachers", "distillation")  # than first runs
 CHANGED += ["schedule.warmup_steps=7", "num_threads=3"]
 
 
@@ -59,7 +59,7 @@ def test_settings_newer_than_the_run_are_those_of_their_dataclasses(preset: str,
     older = [line for line in text.splitlines() if not line.strip().startswith(NEWER)]
     (tmp_path / "config.yaml").write_text("\n".join(older), encoding="utf-8")
     again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
-    assert (again.model.embedding_scale, again.model.lexical_values, again.training.r_drop) == (1.0, False, 0.0)
+    assert (again.model.embedding_scale, again.model.lexical_values) == (1.0, False)
     assert (again.model.readout, again.model.context_gate) == (Readout.tanh, False)
     assert (again.training.teachers, again.training.distillation) == ([], 0.5)
     with pytest.raises(UserError, match="`model.embedding_scale` must stay 1.0 in a run that goes on, but is 4.0 instead"):
@@ -74,6 +74,14 @@ def test_the_strength_of_sampling_was_once_left_to_the_kind_of_vocabulary(kind: 
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     again = to_settings(compose("train", TrainConfig, [*saved_overrides(str(tmp_path), []), "run_dir=r"]), TrainConfig)
     assert again.training.subword_alpha == alpha
+
+
+def test_a_run_goes_on_without_what_was_taken_away_and_it_never_used(tmp_path: Path) -> None:
+    config = compose("train", TrainConfig, ODD)
+    text = to_text(config, to_settings(config, TrainConfig))
+    for weight, gone in (("0.0", True), ("3.0", False)):
+        (tmp_path / "config.yaml").write_text(text.replace("  teachers:", f"  r_drop: {weight}\n  teachers:"), encoding="utf-8")
+        assert any("r_drop" in override for override in saved_overrides(str(tmp_path), [])) is not gone
 
 
 def test_a_file_that_is_no_settings_is_named(tmp_path: Path) -> None:

@@ -99,6 +99,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise UserError(f"`{file}` must hold the settings of a run, but has no `{absent[0]}`")
     if saved.get("training.subword_alpha", 0) is None:  # the default before 8,000 pieces
         saved["training.subword_alpha"] = 0.1 if saved.get("tokenizer.kind") == TokenizerKind.bpe else 0.5
+    if saved.get("training.r_drop") == 0:  # a setting that was taken away
+        del saved["training.r_drop"]
     defaults: Any = OmegaConf.to_container(OmegaConf.create(_SETTINGS), enum_to_str=True)
     return _flat(defaults) | saved
 

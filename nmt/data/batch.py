@@ -45,12 +45,6 @@ class Batch:
         """The batch in memory that a GPU copies from without the processor's help."""
         return Batch(*(tensor.pin_memory() for tensor in self._tensors))
 
-    def twice(self) -> Batch:
-        """Each sentence twice, all of them and then all again; what to predict stands side by side, for R-Drop."""
-        source, mask, target_in = (torch.cat([side, side]) for side in (self.source, self.source_mask, self.target_in))
-        positions = torch.stack([self.positions, self.positions + self.target_in.numel()], dim=1).flatten()
-        return Batch(source, mask, target_in, positions, self.labels.repeat_interleave(2))
-
     @property
     def _tensors(self) -> tuple[Tensor, ...]:
         return self.source, self.source_mask, self.target_in, self.positions, self.labels

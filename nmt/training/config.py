@@ -25,13 +25,12 @@ class TrainingConfig:
 
     ``batch_tokens`` bounds sentences × longest side of a batch, ``batch_sentences`` the sentences (None: no bound). An
     update takes ``accumulate`` batches. ``subword_alpha`` > 0 samples segmentations (0 takes the best one): the exponent of
-    their probabilities in a unigram vocabulary, the share of merges that BPE leaves out. ``r_drop`` > 0 passes each sentence
-    twice, at twice the time and memory, and pulls the two distributions together by this weight (Liang et al. 2021, who took
-    1 to 5). ``teachers`` are model directories with this run's tokenizers; the cross-entropy with the mean of their distributions
-    makes up ``distillation`` of the loss (Kim & Rush 2016). ``average`` is the decay of the weights' moving average (0: none),
-    ``patience`` the number of validations without a better BLEU after which training stops (0: never), ``validation_beam`` 1 is
-    greedy search, ``validation_sentences`` how many of the validation set it translates, at equal distances;
-    ``validation_tokenize`` None is the sacreBLEU tokeniser of the target language.
+    their probabilities in a unigram vocabulary, the share of merges that BPE leaves out. ``teachers`` are model directories
+    with this run's tokenizers; the cross-entropy with the mean of their distributions makes up ``distillation`` of the loss
+    (Kim & Rush 2016). ``average`` is the decay of the weights' moving average (0: none), ``patience`` the number of validations
+    without a better BLEU after which training stops (0: never), ``validation_beam`` 1 is greedy search, ``validation_sentences``
+    how many of the validation set it translates, at equal distances; ``validation_tokenize`` None is the sacreBLEU tokeniser of
+    the target language.
     """
 
     max_steps: int = 7500
@@ -43,7 +42,6 @@ class TrainingConfig:
     beta2: float = 0.98
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
-    r_drop: float = 0.0
     teachers: list[str] = field(default_factory=list)
     distillation: float = 0.5
     subword_alpha: float = 0.0
@@ -67,7 +65,7 @@ class TrainingConfig:
             check_range(f"training.{name}", getattr(self, name), least=1, bits=62)
         if self.subword_alpha < 0:
             raise UserError(f"`training.subword_alpha` must be at least 0, but is {self.subword_alpha} instead")
-        for name in ("weight_decay", "patience", "r_drop"):
+        for name in ("weight_decay", "patience"):
             if getattr(self, name) < 0:
                 raise UserError(f"`training.{name}` must be at least 0, but is {getattr(self, name)} instead")
         for name in ("learning_rate", "clip_norm"):

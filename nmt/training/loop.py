@@ -57,7 +57,7 @@ class Trainer:
         self.device = device
         self.model = model
         self.processes = processes
-        objective = Objective(config.label_smoothing, config.distillation, consistency=config.r_drop)
+        objective = Objective(config.label_smoothing, config.distillation)
         loss = BatchLoss(model, objective, teachers)
         self._loss = processes.parallel(loss, collate([[]], [[]]).to(device))
         progress = Progress(fingerprints=fingerprints, bleu_of=self._bleu_of)

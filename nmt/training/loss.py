@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing, distillation and the consistency of two passes, fused with the output projection.
+"""Cross-entropy with label smoothing and distillation, fused with the output projection.
 
 The logits of a batch are its largest tensor by far. They are made, turned into their own gradient and dropped again in
 blocks of rows, so that memory stays small and each value is touched while it is in the cache.
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-BLOCK_ROWS = 512  # even: the two rows of a token stay together
+BLOCK_ROWS = 512
 
 
 @dataclass
@@ -32,13 +32,11 @@ class Objective:
     """What the loss is made of, beside −log p of the target; each is 0 where it is absent.
 
     ``smoothing`` ε of the labels (Szegedy et al. 2016, section 7). ``distillation`` λ: the share of what teachers say, word by
-    word (Kim & Rush 2016, https://arxiv.org/abs/1606.07947, section 3.1). ``consistency`` α: the weight of what sets two passes
-    with other dropout masks apart (R-Drop, Liang et al. 2021, https://arxiv.org/abs/2106.14448, equation 4).
+    word (Kim & Rush 2016, https://arxiv.org/abs/1606.07947, section 3.1).
     """
 
     smoothing: float = 0.0
     distillation: float = 0.0
-    consistency: float = 0.0
 
 
 LIKELIHOOD = Objective()
@@ -48,7 +46,6 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
     """loss = Σ_i (1 − ε) (−log p_i[y_i]) + ε mean_v (−log p_i[v]) with p_i = softmax(W x_i + b); also Σ_i −log p_i[y_i].
 
     With teachers, of mean distribution q, it is (1 − λ) times that and λ Σ_i Σ_v q_i[v] (−log p_i[v]).
-    With consistency α, rows 2 i and 2 i + 1 being one token in two passes: + α / 2 Σ_i KL(p_2i ‖ p_2i+1) + KL(p_2i+1 ‖ p_2i).
     """
 
     @staticmethod
@@ -62,7 +59,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         teachers: Sequence[Projection],
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
-        share, consistency = objective.distillation if teachers else 0.0, objective.consistency
+        share = objective.distillation if teachers else 0.0
         on_gold, on_all = (1 - share) * (1 - objective.smoothing), (1 - share) * objective.smoothing
         teachers = [replace(one, weight=one.weight.to(one.inputs.dtype)) for one in teachers]
         low_weight = weight.to(inputs.dtype)
@@ -86,14 +83,10 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             if teachers:
                 soft = _mixture(teachers, rows)
                 loss += share * (normaliser.sum() - (soft * logits).sum())
-            if consistency:
-                divergence, grad_divergence = _divergence(logits, normaliser, probabilities)
-                loss += consistency / 2 * divergence
             if not with_gradient:
                 continue
             # d loss / d logits = p − (1 − λ) ((1 − ε) onehot(y) + ε / V) − λ q, where the part with V comes at the end
-            grad = probabilities.add_(grad_divergence, alpha=consistency / 2) if consistency else probabilities
-            grad.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, -on_gold).unsqueeze(1))
+            grad = probabilities.scatter_add_(1, y.unsqueeze(1), torch.full_like(gold, -on_gold).unsqueeze(1))
             if teachers:
                 grad.sub_(soft, alpha=share)
             low_grad = grad.to(inputs.dtype)
@@ -124,25 +117,6 @@ def _mixture(teachers: Sequence[Projection], rows: slice) -> Tensor:
     return reduce(Tensor.add_, (torch.softmax(of_one, dim=1) for of_one in logits)).div_(len(teachers))
 
 
-def _divergence(logits: Tensor, normaliser: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ_i KL(p_i ‖ q_i) + KL(q_i ‖ p_i) of the even rows p and the odd rows q, and its gradient by the logits [rows, vocab].
-
-    ``normaliser`` [rows] is the logarithm of the sum of exp(logits).
-    """
-    # [rows, vocab] → [pairs, 2, vocab]
-    logs, normalisers, both = (tensor.unflatten(0, (-1, 2)) for tensor in (logits, normaliser, probabilities))
-    p, q = both.unbind(1)
-    ratio = (logs[:, 0] - logs[:, 1]).sub_((normalisers[:, 0] - normalisers[:, 1]).unsqueeze(1))  # log p / q
-    p_ratio, q_ratio = p * ratio, q * ratio
-    forwards, backwards = p_ratio.sum(dim=1), -q_ratio.sum(dim=1)
-    # By the logits of p: p (log p / q − KL(p ‖ q)) + p − q; by those of q the same with both exchanged.
-    gap = p - q
-    grad = torch.empty_like(both)
-    torch.sub(gap, p * forwards.unsqueeze(1), out=grad[:, 0]).add_(p_ratio)
-    torch.neg(gap, out=grad[:, 1]).sub_(q * backwards.unsqueeze(1)).sub_(q_ratio)
-    return (forwards + backwards).sum(), grad.flatten(0, 1)
-
-
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     """total += left @ right, in one go where the types allow it."""
     if total.dtype == right.dtype:
@@ -169,8 +143,7 @@ def projected_cross_entropy(
     type of the inputs, the softmax in fp32. The gradient is computed in the forward pass; it can't be differentiated twice.
 
     With ``teachers``, which share the vocabulary, it is 1 − λ times that loss, and λ times the cross-entropy of the student with
-    the mean of the teachers' distributions. With consistency α each token has two rows, one after the other, from two passes
-    that dropout sets apart, and α / 2 times the divergences of both ways are added.
+    the mean of the teachers' distributions.
     """
     projection = student.inputs, student.weight, student.bias
     arguments = *projection, targets, objective, teachers, torch.is_grad_enabled()

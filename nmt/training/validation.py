@@ -82,21 +82,16 @@ def batch_loss(
 ) -> tuple[Tensor, Tensor]:
     """The loss of a batch in the form of the ``objective``, with gradients, and its negative log-likelihood, without.
 
-    Both are sums over its target tokens. With consistency α each sentence is passed twice under other dropout masks, and the loss
-    is the mean of both and α / 4 times their divergences, half of Liang et al. (2021, equation 4): the same scale as without.
-    The ``teachers`` are in evaluation mode.
+    Both are sums over its target tokens. The ``teachers`` are in evaluation mode.
     """
-    passes = 2 if objective.consistency else 1
     with torch.no_grad():
-        soft = [_projection(teacher, batch, passes) for teacher in teachers]
-    given = batch.twice() if objective.consistency else batch
-    loss, nll = projected_cross_entropy(_projection(model, given), given.labels, objective, soft)
-    return loss / passes, nll / passes
+        soft = [_projection(teacher, batch) for teacher in teachers]
+    return projected_cross_entropy(_projection(model, batch), batch.labels, objective, soft)
 
 
-def _projection(model: Seq2Seq, batch: Batch, repeats: int = 1) -> Projection:
-    """What the model expects for each of the batch's target tokens, up to the output projection; ``repeats`` rows of each."""
+def _projection(model: Seq2Seq, batch: Batch) -> Projection:
+    """What the model expects for each of the batch's target tokens, up to the output projection."""
     features = model.features(batch.source, batch.source_mask, batch.target_in)
     # [batch, tgt_len, size] → [target_tokens, size]: padding is never projected
     predicting = features.flatten(0, 1).index_select(0, batch.positions)
-    return Projection(predicting.repeat_interleave(repeats, dim=0), model.output.weight, model.output.bias)
+    return Projection(predicting, model.output.weight, model.output.bias)

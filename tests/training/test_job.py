@@ -749,7 +749,7 @@ def test_figures_of_updates_that_are_done_again_are_there_once(finished: Path, c
     [
         *((name, 0, "at least 1") for name in AT_LEAST_ONE),
         *((name, 2**62, "below 2**62") for name in AT_LEAST_ONE),
-        *((name, -1, "at least 0") for name in ("patience", "weight_decay", "subword_alpha", "r_drop")),
+        *((name, -1, "at least 0") for name in ("patience", "weight_decay", "subword_alpha")),
         *((name, 0.0, "above 0") for name in ("clip_norm", "learning_rate")),
         *((name, 1.0, "at least 0 and below 1") for name in ("label_smoothing", "average", "beta2")),
         *(("distillation", value, "above 0 and at most 1") for value in (0.0, 1.1)),

@@ -86,9 +86,9 @@ def test_matrices_decay_and_vectors_do_not() -> None:
 
 
 def test_the_settings_of_loss_and_moments_are_passed_on() -> None:
-    training = trainer([], label_smoothing=0.3, r_drop=2.0, distillation=0.7, beta2=0.5)
+    training = trainer([], label_smoothing=0.3, distillation=0.7, beta2=0.5)
     loss: Any = training._loss
-    assert loss.objective == Objective(smoothing=0.3, distillation=0.7, consistency=2.0)
+    assert loss.objective == Objective(smoothing=0.3, distillation=0.7)
     assert {group["betas"] for group in training.state.optimizer.param_groups} == {(0.9, 0.5)}
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nmt.data.batch import Batch, collate
 from nmt.data.sequences import Sequences
@@ -16,7 +15,7 @@ from nmt.models.seq2seq import Seq2Seq, build
 from nmt.training.averaging import WeightAverage
 from nmt.training.config import TrainingConfig
 from nmt.training.figures import TOO_MANY, Skips
-from nmt.training.loss import Objective, projected_cross_entropy
+from nmt.training.loss import Objective
 from nmt.training.memory import halves, largest_batches
 from nmt.training.processes import ONE_PROCESS
 from nmt.training.state import Progress, TrainingState
@@ -42,37 +41,6 @@ def updater(dropout: float = 0.0) -> Updater:
     return Updater(config, loss, training, CPU, ONE_PROCESS)
 
 
-def test_r_drop_without_dropout_changes_nothing_and_with_it_adds_to_the_loss() -> None:
-    def losses(consistency: float, dropout: float) -> list[float]:
-        model = updater(dropout).training.model
-        torch.manual_seed(2)
-        return [value.item() for value in BatchLoss(model, Objective(0.1, consistency=consistency))(BATCH)]
-
-    assert losses(5.0, 0.0) == pytest.approx(losses(0.0, 0.0), rel=1e-6)
-    (weak, nll), (strong, same_nll) = losses(1e-9, 0.5), losses(5.0, 0.5)
-    assert nll == same_nll and strong > 1.01 * weak
-
-
-def test_r_drop_is_a_quarter_of_alpha_times_the_divergences_of_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, given = updater(dropout=0.5).training.model, []
-
-    def noted(*arguments: Any) -> tuple[Tensor, Tensor]:
-        given.append(arguments[0])
-        return projected_cross_entropy(*arguments)
-
-    def loss(consistency: float) -> float:
-        torch.manual_seed(2)
-        return BatchLoss(model, Objective(0.1, consistency=consistency))(BATCH)[0].item()
-
-    monkeypatch.setattr("nmt.training.validation.projected_cross_entropy", noted)
-    added = loss(6.0) - loss(1e-9)
-    one, other = torch.log_softmax(given[0].inputs @ given[0].weight.T + given[0].bias, dim=-1).unflatten(0, (-1, 2)).unbind(1)
-    divergences = sum(
-        functional.kl_div(q, p, reduction="sum", log_target=True).item() for p, q in ((one, other), (other, one))
-    )
-    assert added == pytest.approx(6 / 4 * divergences, rel=1e-3)
-
-
 def test_teachers_are_heard_without_their_dropout_and_are_not_changed() -> None:
     student, teacher = updater(dropout=0.0).training.model, updater(dropout=0.5).training.model.eval()
     loss = BatchLoss(student, Objective(0.1, 1.0), [teacher]).train()
@@ -84,17 +52,6 @@ def test_teachers_are_heard_without_their_dropout_and_are_not_changed() -> None:
     for parameter in student.parameters():
         assert parameter.grad is None or parameter.grad.abs().max() < 1e-5
     assert len(list(loss.parameters())) == len(list(student.parameters()))
-
-
-def test_what_teachers_say_is_the_same_in_both_passes_of_r_drop() -> None:
-    """Without dropout R-Drop changes nothing, so each row has its own token's distribution."""
-    student, teacher = updater(dropout=0.0).training.model, updater(dropout=0.0).training.model.eval()
-    with torch.no_grad():
-        for parameter in teacher.parameters():
-            parameter.normal_()
-    once, twice = (BatchLoss(student, Objective(0.1, 0.7, consistency), [teacher])(BATCH) for consistency in (0.0, 5.0))
-    assert [value.item() for value in twice] == pytest.approx([value.item() for value in once], rel=1e-5)
-    assert once[0].item() != pytest.approx(BatchLoss(student, Objective(0.1))(BATCH)[0].item(), rel=1e-2)
 
 
 def state(updater: Updater) -> list[Tensor]:
