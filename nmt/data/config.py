@@ -19,11 +19,12 @@ class DataConfig:
 
     `path` is a folder or a hub id, `name` a configuration of a hub dataset; `source` and `target` are columns
     or ends of file names, `train`, `validation`, `test` are splits or beginnings of file names; `train[:5000]` is
-    its first 5,000 pairs, `dev[1000:]` all but the first 1,000. With `shuffle`, for sorted corpora, ranges count the pairs in
-    an order of chance, the same each time and in both directions, in which pairs of one sentence (in the language whose name
-    comes first in the alphabet) follow each other. `form=auto` is found by looking. `max_length` is in pieces: longer pairs do
-    not train. `seed` is for the toy corpus. `synthetic` are more pairs to train on, one side of each a translation:
-    `runs/made/forward` stands for the files `forward.SOURCE` and `forward.TARGET` of that folder.
+    its first 5,000 pairs, `dev[1000:]` all but the first 1,000; `a|b` is the first of these that is there. With
+    `shuffle`, for sorted corpora, ranges count the pairs in an order of chance, the same each time and in both directions, in
+    which pairs of one sentence (in the language whose name comes first in the alphabet) follow each other. `form=auto` is found
+    by looking. `max_length` is in pieces: longer pairs do not train. `seed` is for the toy corpus. `synthetic` are more pairs to
+    train on, one side of each a translation: `runs/made/forward` stands for the files `forward.SOURCE` and `forward.TARGET` of
+    that folder.
     """
 
     path: str = ""

@@ -87,8 +87,9 @@ class ModelConfig:
     attention, where there is one, answers not with the encoder's states alone, but also with the source's embeddings.
     ``embedding_scale`` times the embeddings is what is read of them, as a matrix small enough to be the output's, too, is a
     small input; a Transformer always takes √embedding_size (Vaswani et al. 2017, section 3.4).
-    ``dropout`` sits between layers, on what attention is given and gives, and on the readout. A Transformer is described by
-    ``attention_heads``, ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and
+    ``dropout`` sits between layers, on what attention is given and gives, and on the readout; with ``variational_dropout`` all
+    positions of a sentence share one mask (not in a Transformer, nor where the decoder goes step by step). A Transformer is
+    described by ``attention_heads``, ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and
     ``tie_embeddings``.
     """
 
