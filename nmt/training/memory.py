@@ -1,4 +1,4 @@
-"""Batches and the memory that there is: the largest ones, and halves of one."""
+"""Batches before there are any: how many, the largest ones, and halves of one that memory has no room for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import numpy as np
 from nmt.data.batch import Batch, collate
 from nmt.data.batching import bucket
 from nmt.data.encoded import EncodedPairs
+from nmt.data.sequences import Sequences
 from nmt.errors import UserError
 
-_SAMPLE = 65_536  # pairs among which the largest batches are looked for
+_SAMPLE = 65_536  # pairs from which batches are reckoned
 
 
 def halves(batch: Batch) -> list[Batch]:
@@ -42,12 +43,24 @@ def halves(batch: Batch) -> list[Batch]:
 
 def largest_batches(pairs: EncodedPairs, batch_tokens: int, batch_sentences: int | None = None) -> list[Batch]:
     """Of the batches of the corpus, or of a sample of it, those with most positions and with most to attend to."""
+    sources, targets, batches = _batches(pairs, batch_tokens, batch_sentences)
+    # [batches, 3]: sentences, src_len, tgt_len
+    sizes = np.array([(len(batch), sources.lengths[batch].max() + 1, targets.lengths[batch].max() + 1) for batch in batches])
+    chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}
+    return [collate(sources.take(batches[n]), targets.take(batches[n])) for n in sorted(chosen)]
+
+
+def batches_an_epoch(pairs: EncodedPairs, batch_tokens: int, batch_sentences: int | None = None) -> float:
+    """How many batches the corpus makes, reckoned from a sample if it is large. Segmentations that are sampled make more."""
+    sources, _, batches = _batches(pairs, batch_tokens, batch_sentences)
+    return len(batches) * len(pairs) / len(sources)
+
+
+def _batches(
+    pairs: EncodedPairs, batch_tokens: int, batch_sentences: int | None
+) -> tuple[Sequences, Sequences, list[np.ndarray]]:
+    """Sources and targets of the corpus, or of a sample of it, and the batches of these, as their places."""
     rng = np.random.default_rng(0)
     members = np.arange(len(pairs)) if len(pairs) <= _SAMPLE else np.unique(rng.integers(len(pairs), size=_SAMPLE))
     sources, targets = pairs.ids(members)
-    source_lengths, target_lengths = sources.lengths + 1, targets.lengths + 1
-    batches = bucket(source_lengths, target_lengths, batch_tokens, rng, batch_sentences)
-    # [batches, 3]: sentences, src_len, tgt_len
-    sizes = np.array([(len(batch), source_lengths[batch].max(), target_lengths[batch].max()) for batch in batches])
-    chosen = {int((sizes[:, 0] * (sizes[:, 1] + sizes[:, 2])).argmax()), int(sizes.prod(axis=1).argmax())}
-    return [collate(sources.take(batches[n]), targets.take(batches[n])) for n in sorted(chosen)]
+    return sources, targets, bucket(sources.lengths + 1, targets.lengths + 1, batch_tokens, rng, batch_sentences)

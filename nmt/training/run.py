@@ -21,7 +21,7 @@ from nmt.training.finish import finish, how_to_go_further, is_written
 from nmt.training.interruption import terminable
 from nmt.training.job import Job
 from nmt.training.loop import Trainer
-from nmt.training.memory import largest_batches
+from nmt.training.memory import batches_an_epoch, largest_batches
 from nmt.training.precision import has_bf16, resolve_precision
 from nmt.training.processes import ONE_PROCESS, Processes
 from nmt.training.randomness import seed_generators
@@ -32,6 +32,7 @@ from nmt.training.validation import Validator, evenly
 from nmt.translator import forbidden_ids
 
 _VALIDATION_TOKENS = 4000  # in a batch of the validation set
+_FEW_PASSES = 15  # with 9, less dropout was worth more than all else; with 32 it was worth nothing
 
 
 @terminable()
@@ -71,6 +72,8 @@ def _run(job: Job, processes: Processes, end: ExitStack) -> Scores | None:
     forbidden_ids(job.search, corpus.tokenizers.target)  # one that does not exist shows now, not when all is trained
     model = build(job.model, len(corpus.tokenizers.source), len(corpus.tokenizers.target), corpus.tokenizers.joint).to(device)
     reporter.line(f"model: {model.parameter_count:,} parameters, {job.model.describe()}")
+    if not job.resume:
+        _tell_passes(job, corpus, reporter)
     processes.diverge(job.seed)
     trainer = _trainer(job, corpus, model, reporter, device, processes)
     if job.resume:
@@ -103,6 +106,17 @@ def _run(job: Job, processes: Processes, end: ExitStack) -> Scores | None:
         "writes the model"
     ):
         return finish(job, corpus, trainer, described)
+
+
+def _tell_passes(job: Job, corpus: Corpus, reporter: Reporter) -> None:
+    """How often the corpus is passed decides how much dropout pays."""
+    training = job.training
+    batches = training.max_steps * training.accumulate
+    passes = batches / batches_an_epoch(corpus.encoded, training.batch_tokens, training.batch_sentences)
+    reporter.line(f"{training.max_steps:,} updates: {passes:.1f} passes over the training set")
+    if passes < _FEW_PASSES and max(job.model.dropout, job.model.embedding_dropout) > 0.1:
+        less = "`model.dropout=0.1 model.embedding_dropout=0.1 model.word_dropout=0`"
+        reporter.line(f"note: in less than {_FEW_PASSES} passes little is learned by heart, and {less} may learn more")
 
 
 def describe(device: torch.device, processes: int = 1) -> str:

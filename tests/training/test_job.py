@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial, partialmethod
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from nmt.data.batch import Batch
-from nmt.data.batching import TrainingBatches
+from nmt.data.batching import Cursor, TrainingBatches
 from nmt.data.config import DataConfig
 from nmt.data.corpus import load_pairs
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
@@ -32,7 +34,7 @@ from nmt.training.config import Precision, TrainingConfig
 from nmt.training.job import Job
 from nmt.training.loop import Trainer
 from nmt.training.loss import Objective
-from nmt.training.memory import largest_batches
+from nmt.training.memory import batches_an_epoch, largest_batches
 from nmt.training.randomness import seed_generators
 from nmt.training.run import run_training
 from nmt.training.run_directory import held
@@ -299,6 +301,36 @@ def test_a_rate_that_is_far_too_high_ends_in_a_sentence_and_leaves_finite_weight
     english, french = ((Path(corpus.path) / f"train.{language}").read_text().splitlines() for language in ("en", "fr"))
     assert {(pair["source"]["text"], pair["target"]["text"]) for pair in bad["pairs"]} < set(zip(english, french, strict=True))
     assert "".join(bad["pairs"][0]["source"]["pieces"]).replace("▁", " ").strip() == bad["pairs"][0]["source"]["text"]
+
+
+def test_the_batches_of_an_epoch_are_reckoned_and_of_a_sample_nearly(
+    corpus: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(corpus)
+    tokenizers = cached_tokenizers(load_pairs(corpus, "train"), TokenizerConfig(vocab_size=350))
+    batches = TrainingBatches(data, tokenizers, 200, 1, 0.0, batch_sentences=3).iterate(Cursor())
+    with closing(batches):
+        number = sum(1 for _ in takewhile(lambda one: one[1].epoch == 0, batches)) + 1
+    assert batches_an_epoch(data, 200, 3) == number > 1.2 * batches_an_epoch(data, 200)
+    monkeypatch.setattr("nmt.training.memory._SAMPLE", 200)
+    assert batches_an_epoch(data, 200, 3) == pytest.approx(number, rel=0.1)
+
+
+def test_a_run_tells_its_passes_and_that_few_of_them_want_less_dropout(
+    tmp_path: Path, corpus: DataConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passes = 6 * 2 / batches_an_epoch(encoded(corpus), 200)
+
+    def log(name: str, embedding_dropout: float = 0.2, resume: bool = False) -> str:
+        made = job(tmp_path / name, corpus, accumulate=2)
+        model = replace(made.model, dropout=0.1, embedding_dropout=embedding_dropout)
+        run_training(replace(made, model=model, resume=resume))
+        return capsys.readouterr().err
+
+    told, note = f"\n6 updates: {passes:.1f} passes over the training set\n", "note: in less than 15 passes"
+    assert told in (much := log("much")) and note in much
+    assert told in (little := log("little", embedding_dropout=0.1)) and note not in little
+    assert "passes" not in log("much", resume=True)
 
 
 def test_ten_bad_updates_in_a_row_return_to_the_last_checkpoint_with_half_the_rate(
