@@ -160,6 +160,8 @@ def load_model_directory(path: str | os.PathLike[str]) -> LoadedModel:
     _check_is_model_directory(directory)
     values = read_json(directory / CONFIG)
     _check_format(directory / CONFIG, values)
+    if type(values.get("architecture")) is dict:
+        values["architecture"].pop("variational_dropout", None)  # a setting that was taken away; it was of training alone
     facts = read_settings(directory / CONFIG, _Facts, values)
     return LoadedModel(
         directory=directory,

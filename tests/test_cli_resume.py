@@ -79,9 +79,12 @@ def test_the_strength_of_sampling_was_once_left_to_the_kind_of_vocabulary(kind: 
 def test_a_run_goes_on_without_what_was_taken_away_and_it_never_used(tmp_path: Path) -> None:
     config = compose("train", TrainConfig, ODD)
     text = to_text(config, to_settings(config, TrainConfig))
-    for weight, gone in (("0.0", True), ("3.0", False)):
-        (tmp_path / "config.yaml").write_text(text.replace("  teachers:", f"  r_drop: {weight}\n  teachers:"), encoding="utf-8")
-        assert any("r_drop" in override for override in saved_overrides(str(tmp_path), [])) is not gone
+    for weight, variational, kept in (("0.0", "false", set()), ("3.0", "true", {"training.r_drop", "model.variational_dropout"})):
+        older = text.replace("  teachers:", f"  r_drop: {weight}\n  teachers:")
+        older = older.replace("  word_dropout:", f"  variational_dropout: {variational}\n  word_dropout:")
+        (tmp_path / "config.yaml").write_text(older, encoding="utf-8")
+        names = {override.partition("=")[0] for override in saved_overrides(str(tmp_path), [])}
+        assert names & {"training.r_drop", "model.variational_dropout"} == kept
 
 
 def test_a_file_that_is_no_settings_is_named(tmp_path: Path) -> None:

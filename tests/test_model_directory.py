@@ -178,6 +178,11 @@ def test_models_older_than_a_setting_stay_as_they_were(saved: Path) -> None:
     assert [getattr(config, name) for name in newer] == [1.0, False, None, Readout.tanh, False]
 
 
+def test_a_setting_of_training_that_was_taken_away_is_passed_over(saved: Path) -> None:
+    change_json(saved / "config.json", lambda facts: facts["architecture"].update(variational_dropout=True))
+    assert load_model_directory(saved).config == CONFIG
+
+
 def test_a_whole_number_will_do_for_a_fraction(saved: Path) -> None:
     change_json(saved / "search.json", lambda settings: settings.update(length_penalty=2))
     change_json(saved / "config.json", lambda facts: facts["architecture"].update(dropout=0))

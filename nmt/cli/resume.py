@@ -29,6 +29,8 @@ _MAY_CHANGE = frozenset(
     + [f"training.{name}" for name in ("max_steps", "patience", "checkpoint_every", "log_every", "progress", "validate_every")]
     + [f"training.validation_{name}" for name in ("beam", "sentences", "tokenize")]
 )
+# Settings of earlier runs, and the values with which a run goes on without them.
+_TAKEN_AWAY = {"training.r_drop": 0, "model.variational_dropout": False}
 
 
 def to_text(config: DictConfig, settings: TrainConfig) -> str:
@@ -99,8 +101,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise UserError(f"`{file}` must hold the settings of a run, but has no `{absent[0]}`")
     if saved.get("training.subword_alpha", 0) is None:  # the default before 8,000 pieces
         saved["training.subword_alpha"] = 0.1 if saved.get("tokenizer.kind") == TokenizerKind.bpe else 0.5
-    if saved.get("training.r_drop") == 0:  # a setting that was taken away
-        del saved["training.r_drop"]
+    for name, unused in _TAKEN_AWAY.items():
+        if saved.get(name) == unused:
+            del saved[name]
     defaults: Any = OmegaConf.to_container(OmegaConf.create(_SETTINGS), enum_to_str=True)
     return _flat(defaults) | saved
 

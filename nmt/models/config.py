@@ -87,9 +87,8 @@ class ModelConfig:
     attention, where there is one, answers not with the encoder's states alone, but also with the source's embeddings.
     ``embedding_scale`` times the embeddings is what is read of them, as a matrix small enough to be the output's, too, is a
     small input; a Transformer always takes √embedding_size (Vaswani et al. 2017, section 3.4).
-    ``dropout`` sits between layers, on what attention is given and gives, and on the readout; with ``variational_dropout`` all
-    positions of a sentence share one mask (not in a Transformer, nor where the decoder goes step by step). A Transformer is
-    described by ``attention_heads``, ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and
+    ``dropout`` sits between layers, on what attention is given and gives, and on the readout. A Transformer is described by
+    ``attention_heads``, ``embedding_size`` (of all its states), ``feedforward_size``, the layers, the dropouts and
     ``tie_embeddings``.
     """
 
@@ -116,7 +115,6 @@ class ModelConfig:
     dropout: float = 0.2
     embedding_dropout: float = 0.2
     word_dropout: float = 0.1
-    variational_dropout: bool = False
     tie_embeddings: bool = True
 
     def __post_init__(self) -> None:
@@ -129,12 +127,6 @@ class ModelConfig:
                 raise UserError(f"`model.{name}` must be at least 0 and below 1, but is {getattr(self, name)} instead")
         if not 0 < self.embedding_scale < math.inf:
             raise UserError(f"`model.embedding_scale` must be a finite number above 0, but is {self.embedding_scale} instead")
-        stepwise = self.wiring in (Wiring.previous_state, Wiring.input_feeding)
-        if self.variational_dropout and (self.architecture is Architecture.transformer or stepwise):
-            raise UserError(
-                "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
-                "but is true instead"
-            )
         bound = self.tie_embeddings or self.architecture is Architecture.transformer
         if bound and self.feature_size != self.embedding_size:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Dropout whose mask costs little on a CPU, of single values or of whole features or tokens."""
+"""Dropout whose mask costs little on a CPU, of single values or of whole tokens."""
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,7 @@ from torch.nn import functional
 class Dropout(nn.Module):
     """Zero values with probability ``p`` in training and scale the rest by 1 / (1 − p) (Srivastava et al. 2014).
 
-    ``shared`` names a dimension along which the mask is the same: time for variational dropout (Gal & Ghahramani 2016),
-    features for dropping whole tokens.
+    ``shared`` names a dimension along which the mask is the same: features, where whole tokens are dropped.
 
     PyTorch draws one number of its generator a value, which takes a tenth of a training step on a CPU; here four
     16-bit numbers come out of each draw, so p is rounded to a multiple of 2⁻¹⁶.

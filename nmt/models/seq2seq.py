@@ -77,13 +77,12 @@ def build(config: ModelConfig, source_vocab: int, target_vocab: int, joint: bool
     """
     target_matrix = embedding_matrix(target_vocab, config.embedding_size)
     source_matrix = target_matrix if config.tie_embeddings and joint else embedding_matrix(source_vocab, config.embedding_size)
-    shared = 1 if config.variational_dropout else None
     source, target = (
-        Embedding(matrix, Dropout(config.embedding_dropout, shared), config.word_dropout, config.input_scale)
+        Embedding(matrix, Dropout(config.embedding_dropout), config.word_dropout, config.input_scale)
         for matrix in (source_matrix, target_matrix)
     )
     families = {Architecture.recurrent: _recurrent, Architecture.transformer: _transformer}
-    encoder, decoder = families[config.architecture](config, source, target, Dropout(config.dropout, shared))
+    encoder, decoder = families[config.architecture](config, source, target, Dropout(config.dropout))
     output = nn.Linear(config.feature_size, target_vocab)
     nn.init.zeros_(output.bias)
     if config.tie_embeddings:

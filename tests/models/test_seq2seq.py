@@ -153,7 +153,6 @@ TRANSFORMER = {"architecture": Architecture.transformer}
     [
         *({name: 0.5} for name in NO_DROPOUT),
         *(TRANSFORMER | {name: 0.5} for name in NO_DROPOUT),
-        *({name: 0.5, "variational_dropout": True} for name in ("dropout", "embedding_dropout")),
         {"residual": False},
         {"layer_norm": False},
         {"attention_heads": 4},
@@ -380,14 +379,6 @@ def test_settings_out_of_range_are_refused(setting: str, value: object, message:
         (
             {"wiring": Wiring.state_only, "attention": AttentionKind.none},
             "`model.bridge` must be hand_over with `wiring=state_only`, but is summary instead",
-        ),
-        *(
-            (
-                {"variational_dropout": True, **settings},
-                "`model.variational_dropout` must be false for a Transformer and for a decoder that goes step by step, "
-                "but is true instead",
-            )
-            for settings in ({"architecture": Architecture.transformer}, {"wiring": Wiring.input_feeding})
         ),
         (
             {"readout_size": 512},
