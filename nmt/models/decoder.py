@@ -19,6 +19,7 @@ from nmt.models.bridge import Bridge
 from nmt.models.context_gate import ContextGate
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
+from nmt.models.layer_norm import LayerNorm
 from nmt.models.recurrent import LayerFunction, RecurrentLayer
 from nmt.models.stepwise import RepeatedLinear
 
@@ -71,7 +72,7 @@ class RecurrentDecoder(Decoder):
         self.attention = attention
         self.bridge = bridge
         self.layers = nn.ModuleList(layers)
-        self.norms = nn.ModuleList(nn.LayerNorm(layer.hidden_size) if layer_norm else nn.Identity() for layer in layers)
+        self.norms = nn.ModuleList(LayerNorm(layer.hidden_size) if layer_norm else nn.Identity() for layer in layers)
         self.readout = readout
         self.activation = activation
         self.dropout = dropout

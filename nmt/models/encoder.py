@@ -10,6 +10,7 @@ from nmt.models.cells import build_layer
 from nmt.models.config import Cell, Direction
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding
+from nmt.models.layer_norm import LayerNorm
 from nmt.models.recurrent import RecurrentLayer, last_outputs, reverse
 
 
@@ -68,7 +69,7 @@ class RecurrentEncoder(Encoder):
             DirectedLayer(direction, cell, input_size if i == 0 else size, hidden_size) for i in range(layers)
         )
         normed = range(layers if with_states else layers - 1) if layer_norm else ()
-        self.norms = nn.ModuleList(nn.LayerNorm(size) if i in normed else nn.Identity() for i in range(layers))
+        self.norms = nn.ModuleList(LayerNorm(size) if i in normed else nn.Identity() for i in range(layers))
         self.dropout = dropout
         self.direction = direction
         self.residual = residual

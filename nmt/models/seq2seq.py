@@ -17,6 +17,7 @@ from nmt.models.decoder import FirstLayerDecoder, InputFeedingDecoder, PreviousS
 from nmt.models.dropout import Dropout
 from nmt.models.embedding import Embedding, embedding_matrix
 from nmt.models.encoder import RecurrentEncoder
+from nmt.models.layer_norm import LayerNorm
 from nmt.models.transformer import TransformerDecoder, TransformerEncoder
 
 
@@ -136,7 +137,7 @@ def _recurrent_decoder(config: ModelConfig, embedding: Embedding, dropout: Dropo
         attention,
         _bridge(config),
         nn.Linear(read - context if gated else read, feature),
-        nn.LayerNorm(feature) if config.readout is Readout.layer_norm else nn.Tanh(),
+        LayerNorm(feature) if config.readout is Readout.layer_norm else nn.Tanh(),
         dropout,
         residual=config.residual,
         layer_norm=config.layer_norm,

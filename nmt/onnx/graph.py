@@ -10,6 +10,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from nmt.models.layer_norm import LayerNorm
+
 OPSET = 17
 _TYPES = {
     np.dtype(np.float32): TensorProto.FLOAT,
@@ -83,7 +85,7 @@ class Graph:
         # ONNX Runtime before 1.30 keeps products from overflowing on a processor without VNNI only if it is told which level is
         # zero, and only if no two products share it.
         zero = self._new_constant(np.zeros((), dtype=np.int8))
-        return self.quantised_product(x, self.constant(levels.T), self.constant(scale), *biases, zero=zero)
+        return self.quantised_product(x, self._new_constant(levels.T), self.constant(scale), *biases, zero=zero)
 
     def quantised_product(self, x: str, levels: str, scale: str, *bias: str, zero: str = "") -> str:
         """x [..., in], levels [in, out] int8, scale [out], bias [out] → [..., out]. ``zero`` is the level that stands for 0."""
@@ -118,7 +120,7 @@ class Graph:
 
     def norm(self, x: str, norm: nn.Module) -> str:
         """A ``LayerNorm``, or nothing."""
-        if not isinstance(norm, nn.LayerNorm):
+        if not isinstance(norm, LayerNorm):
             return x
         return self("LayerNormalization", x, self.constant(norm.weight), self.constant(norm.bias), axis=-1, epsilon=norm.eps)
 

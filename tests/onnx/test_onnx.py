@@ -47,6 +47,7 @@ SYSTEMS: dict[str, dict[str, object]] = {
     },
     "handed over": {"cell": Cell.lstm, "bridge": BridgeKind.hand_over},
     "forwards": {"direction": Direction.forwards, "encoder_layers": 3, "decoder_layers": 1},
+    "one unit": {"hidden_size": 1, "encoder_hidden_size": 1, "attention_heads": 1},
     "plain": {"residual": False, "layer_norm": False, "tie_embeddings": False, "readout_size": 24, "encoder_hidden_size": 12},
 }
 
