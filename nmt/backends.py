@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nmt.errors import StrEnum, UserError
+from nmt.errors import StrEnum, UserError, check_range
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.search.base import Model
 from nmt.search.ensemble import Ensemble
@@ -52,6 +52,7 @@ def model_of(
     bits, and these over a few target pieces only; then what is in a batch with a sentence has a say in its translation. Raises
     ``UserError`` if the backend is not there, or not on this device.
     """
+    check_range("num_threads", num_threads, least=1, bits=31)
     if backend not in list(Backend):
         raise UserError(f"`backend` must be one of {', '.join(Backend)}, but is {backend!r} instead")
     exported, on_cpu = (loaded.directory / ONNX).is_dir(), device in ("auto", "cpu")

@@ -1,5 +1,6 @@
 """`nmt export`, and translating with what it wrote."""
 
+import importlib
 import importlib.util
 import json
 import shutil
@@ -75,6 +76,23 @@ def test_without_onnxruntime_pytorch_translates_unless_it_was_asked_for(
         model_of(loaded, backend="onnx")
     with pytest.raises(UserError, match="`nmt export` the model, and install"):
         model_of(loaded, quantised=True)
+
+
+@pytest.mark.parametrize("missing", [["onnx"], ["onnx", "onnxruntime"]])
+def test_without_onnx_nothing_is_exported(missing: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("nmt.onnx")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr(nmt, "onnx", raising=False)
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=r"exporting needs the package onnx, which is missing: install `nmt\[onnx\]`"):
+        importlib.import_module("nmt.onnx.export").export(load_model_directory(tiny_model))
+
+
+@pytest.mark.parametrize("backend", list(Backend))
+def test_there_is_a_thread_at_least(backend: Backend, exported: Path) -> None:
+    with pytest.raises(UserError, match="`num_threads` must be at least 1, but is 0 instead"):
+        model_of(load_model_directory(exported), backend=backend, num_threads=0)
 
 
 def test_the_backend_is_the_exported_one_unless_another_is_asked_for(exported: Path, tiny_model: Path) -> None:

@@ -38,4 +38,4 @@ def keep_mask(shape: list[int], p: float, device: torch.device) -> Tensor:
         count *= size
     # [draws] int64 → [4 × draws] int16, cut to count
     draws = torch.empty((count + 3) // 4, dtype=torch.int64, device=device).random_(-(2**63), None)
-    return (draws.view(torch.int16)[:count] >= round(p * 2**16) - 2**15).view(shape)
+    return (draws.view(torch.int16)[:count] >= min(round(p * 2**16), 2**16 - 1) - 2**15).view(shape)

@@ -9,7 +9,7 @@ from nmt.errors import UserError
 from nmt.model_directory import ONNX, LoadedModel
 from nmt.models.config import Architecture
 from nmt.models.seq2seq import Seq2Seq
-from nmt.onnx.model import ENCODE, ENCODE_8_BIT, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
+from nmt.onnx import ENCODE, ENCODE_8_BIT, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
 
 
 def export(loaded: LoadedModel) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nmt.model_directory import ONNX, LoadedModel
+from nmt.onnx import ENCODE, ENCODE_8_BIT, PROJECT, STEP, STEP_8_BIT, STEP_SHORTLISTED
 from nmt.onnx.function import Arrays, Function, has_vnni
 from nmt.shortlist import Shortlist
 from nmt.tokenizer import PAD
@@ -16,8 +17,6 @@ from nmt.tokenizer import PAD
 if TYPE_CHECKING:
     from nmt.models.seq2seq import Seq2Seq
 
-ENCODE, ENCODE_8_BIT, PROJECT = "encode.fp32.onnx", "encode.int8.onnx", "project.int8.onnx"
-STEP, STEP_8_BIT, STEP_SHORTLISTED = "step.fp32.onnx", "step.int8.onnx", "step.int8.shortlist.onnx"
 FEW = 4
 """Sources: fewer are encoded faster by the fp32 operators for whole sentences than by 8-bit products position by position."""
 

@@ -13,6 +13,10 @@ def test_share_and_scale() -> None:
     assert abs((dropped == 0).float().mean(0).std().item() - (0.3 * 0.7 / 400) ** 0.5) < 0.002  # columns are independent
 
 
+def test_nearly_all_can_be_dropped() -> None:
+    assert Dropout(0.999999)(torch.ones(1000)).count_nonzero() < 10
+
+
 def test_mask_is_shared_along_the_named_dimension() -> None:
     dropped = Dropout(0.5, shared=1)(torch.ones(20, 7, 30))
     assert (dropped == dropped[:, :1]).all()
