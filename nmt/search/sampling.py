@@ -107,5 +107,5 @@ class Sampling(SearchStrategy):
             tokens = np.broadcast_to(np.arange(log_prob.shape[-1]), log_prob.shape)
             if self.top_p == 1:
                 return tokens, log_prob
-            order = np.argsort(-log_prob, axis=-1, kind="stable")
+            order = np.argsort(-log_prob, axis=-1)
         return np.take_along_axis(tokens, order, axis=-1), np.take_along_axis(log_prob, order, axis=-1)
