@@ -90,8 +90,7 @@ class DotAttention(Attention):
         return states, states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        weights = masked_softmax(query @ memory.keys.to(query.dtype).transpose(1, 2), memory.mask.unsqueeze(1))
-        return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+        return answer(query @ memory.keys.to(query.dtype).transpose(1, 2), memory, query.dtype)
 
 
 class GeneralAttention(Attention):
@@ -106,8 +105,7 @@ class GeneralAttention(Attention):
         return self.key(states), states
 
     def attend(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor | None]:
-        weights = masked_softmax(query @ memory.keys.transpose(1, 2).to(query.dtype), memory.mask.unsqueeze(1))
-        return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+        return answer(query @ memory.keys.to(query.dtype).transpose(1, 2), memory, query.dtype)
 
 
 class AdditiveAttention(Attention):
@@ -127,8 +125,7 @@ class AdditiveAttention(Attention):
         asked = self.query(query)
         arguments = asked, memory.keys.to(asked.dtype), self.energy.weight.squeeze(0).to(asked.dtype)
         scores: Tensor = _AdditiveScores.apply(*arguments)  # type: ignore[no-untyped-call]
-        weights = masked_softmax(scores, memory.mask.unsqueeze(1))
-        return weights.to(query.dtype) @ memory.values.to(query.dtype), weights
+        return answer(scores, memory, query.dtype)
 
 
 class _AdditiveScores(torch.autograd.Function):
@@ -189,6 +186,12 @@ def multi_head(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor, head
     weights = masked_softmax(q @ k.transpose(2, 3) / q.shape[-1] ** 0.5, mask.unsqueeze(1))
     # [batch, heads, queries, head_size] → [batch, queries, hidden]
     return (weights.to(q.dtype) @ v).transpose(1, 2).flatten(2), weights
+
+
+def answer(scores: Tensor, memory: Memory, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """scores [batch, queries, src_len] → the mean of the values by their softmax [batch, queries, size], the weights."""
+    weights = masked_softmax(scores, memory.mask.unsqueeze(1))
+    return weights.to(dtype) @ memory.values.to(dtype), weights
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

@@ -65,13 +65,13 @@ def sinusoids(first: int, length: int, size: int, device: torch.device) -> Tenso
     positions = torch.arange(first, first + length, device=device, dtype=torch.float32)
     rates = torch.exp(torch.arange(0, size, 2, device=device) * (-math.log(10_000) / size))
     angles = positions.unsqueeze(1) * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)[:, :size]
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
 class TransformerEncoder(Encoder):
     """torch's encoder layers, with torch's initial weights and its dropout, which there is on the attention weights too.
 
-    The summary is the mean of the states.
+    There is no summary, as nothing asks for one.
     """
 
     def __init__(self, embedding: Embedding, size: int, heads: int, feedforward: int, layers: int, dropout: Dropout) -> None:
@@ -88,8 +88,7 @@ class TransformerEncoder(Encoder):
         for layer in self.layers:
             states = layer(states, src_key_padding_mask=~mask)
         states = self.norm(states)
-        summary = (states * mask.unsqueeze(-1)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        return Encoded(states, words, mask, summary, states.new_zeros(len(states), 0, 0))
+        return Encoded(states, words, mask, states.new_zeros(len(states), 0), states.new_zeros(len(states), 0, 0))
 
     def recurrent_layers(self) -> list[dict[str, RecurrentLayer]]:
         return []
