@@ -60,7 +60,8 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
     except OSError as error:
         raise UserError(f"{error.filename or config.path} cannot be read: {error.strerror}") from error
     rows = _rows(found, part, config)
-    recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}{' shuffled' * config.shuffle}")
+    order = f" shuffled by {_side_of_chance(config)}" if config.shuffle else ""
+    recipe = f"1 {keep_blank} {found.key}" + ("" if part == slice(None) else f" {part}{order}")
     key = "pairs-" + hashlib.sha256(recipe.encode()).hexdigest()[:32]
     facts: Facts = {}
     dataset, facts = cached_table(key, _SCHEMA, _batches(rows, keep_blank, facts), facts)
@@ -70,6 +71,13 @@ def load_pairs(config: DataConfig, split: str, *, keep_blank: bool = False) -> P
             f"split `{split}` of {place(config)} must have at least one pair with text on both sides, but has {blank} instead"
         )
     return Pairs(dataset, facts["dropped_blank"], facts["fingerprint"])
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two splits, as ``load_pairs`` takes them, are ranges of the same name that have pairs in common."""
+    (name, part), (other_name, other_part) = _sliced(one), _sliced(other)
+    starts, stops = zip(*((each.start or 0, each.stop or sys.maxsize) for each in (part, other_part)), strict=True)
+    return name == other_name and max(starts) < min(stops)
 
 
 def _sliced(split: str) -> tuple[str, slice]:
@@ -91,12 +99,18 @@ def _rows(found: Split, part: slice, config: DataConfig) -> Iterator[Row]:
     if not config.shuffle or part == slice(None):
         yield from islice(found.read(), part.start, part.stop)
         return
-    # The same for both directions: a model of the other one must not have learned what this one is measured by.
-    side = 0 if config.source < config.target else 1
+    side = _side_of_chance(config)
     places = np.fromiter((_place(row[side]) for row in found.read()), np.uint64)
     chosen = np.zeros(len(places), bool)
     chosen[np.argsort(places, kind="stable")[part]] = True
     yield from compress(found.read(), chosen)
+
+
+def _side_of_chance(config: DataConfig) -> int:
+    """The side whose text gives the order of chance, the same language in both directions: a model of the other one must not
+    have learned what this one is measured by.
+    """
+    return 0 if config.source < config.target else 1
 
 
 def _place(text: str) -> int:

@@ -2,11 +2,13 @@
 
 import glob
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
+import pandas
 import pyarrow as pa
 
 from nmt.data.parallel import Row
@@ -29,10 +31,12 @@ def load_splits(path: str, name: str | None, split: str) -> dict[str, datasets.D
     """
     local = Path(path).is_dir()
     datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity_error()
+    datasets.utils.logging.set_verbosity(logging.CRITICAL)  # what is wrong is told below
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
-        return _load_folder(Path(path), split) if local else dict(datasets.load_dataset(path, name))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)  # cells that pandas would leave out
+            return _load_folder(Path(path), split) if local else dict(datasets.load_dataset(path, name))
     # Network, hub, archives, five file formats: there is no list of what `datasets` can raise.
     except Exception as error:
         detail = error.__cause__ if local and error.__cause__ else error
@@ -48,8 +52,9 @@ def _load_folder(folder: Path, split: str) -> dict[str, datasets.Dataset]:
     if (folder / _SAVED_SPLIT).is_file():
         saved = datasets.load_from_disk(path)
         return {str(saved.split or split): saved}
-    # pandas would read the words "NA", "None" and "null" of a CSV file as missing
-    words = {"keep_default_na": False}
+    # pandas would read the words "NA", "None" and "null" of a CSV file as missing, and the first column as names of the rows
+    # if the first of them has a cell more than the header
+    words = {"keep_default_na": False, "index_col": False}
     for file in sorted(folder.iterdir()):
         builder = _builder(file.name)
         if builder and Path(file.name.removesuffix(".gz")).stem == split:
@@ -71,6 +76,11 @@ def read_columns(dataset: datasets.Dataset, source: str, target: str, path: str)
     """
     schema: pa.Schema = dataset.features.arrow_schema
     nested = not {source, target} <= set(schema.names) and "translation" in schema.names
+    if nested and not pa.types.is_struct(schema.field("translation").type):
+        raise UserError(
+            f"{path} must have columns `{source}` and `{target}`, or a `translation` of both in each row, "
+            f"but has {', '.join(schema.names)} instead"
+        )
     types = {field.name: field.type for field in (schema.field("translation").type if nested else schema)}
     for key, language in (("data.source", source), ("data.target", target)):
         if language not in types:

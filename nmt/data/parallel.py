@@ -89,6 +89,9 @@ def read_tsv(path: Path, source: str, target: str) -> Iterator[Row]:
         if number == 1 and source in cells and target in cells:
             columns, width = (cells.index(source), cells.index(target)), len(cells)
             continue
+        if number == 1 and (source in cells or target in cells):
+            rule = f"must name both `{source}` and `{target}` or neither"
+            raise UserError(f"the first line of {path} {rule}, but is `{line}` instead")
         if len(cells) != width:
             raise UserError(
                 f"{path} must have {width} columns (two, or all of a header with `{source}`, `{target}`), "

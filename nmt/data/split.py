@@ -102,7 +102,9 @@ def _find_parallel(config: DataConfig, folder: Path, split: str) -> Split:
 
 
 def _find_tsv(config: DataConfig, folder: Path, split: str) -> Split:
-    path = find_text(f"{folder / _choose(config, split, _prefixes(folder, 'tsv'))}.tsv")
+    if find_text(f"{folder / split}.tsv") is None:
+        split = _choose(config, split, _prefixes(folder, "tsv"))
+    path = find_text(f"{folder / split}.tsv")
     assert path is not None, "a prefix is what a file begins with"
     key = f"{content_hash(path)} {config.source} {config.target}"
     return Split(key, lambda: read_tsv(path, config.source, config.target))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nmt.data.corpus import Pairs, load_pairs
+from nmt.data.corpus import Pairs, load_pairs, overlap
 from nmt.data.encoded import EncodedPairs, cached_tokenizers
 from nmt.data.synthetic import with_synthetic
 from nmt.errors import UserError
@@ -63,6 +63,9 @@ def _read(job: Job, tokenizer: Path, reporter: Reporter) -> Corpus:
     )
     if validation.fingerprint == real.fingerprint:
         reporter.line("warning: the validation set is the training set, so what it measures is learning by heart")
+    elif overlap(job.data.train, job.data.validation):
+        settings = f"`data.train` ({job.data.train}) and `data.validation` ({job.data.validation})"
+        reporter.line(f"warning: {settings} have pairs in common, so that learning by heart is measured too")
     kind = "joint" if tokenizers.joint else f"source, {len(tokenizers.target)} target"
     reporter.line(f"tokenizer: {len(tokenizers.source)} {kind} pieces")
     return Corpus(train, validation, tokenizers, encoded, encoded_validation)

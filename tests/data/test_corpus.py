@@ -4,6 +4,7 @@ import csv
 import errno
 import gzip
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from nmt.data.cache import cached_folder
 from nmt.data.config import DataConfig, DataForm
-from nmt.data.corpus import Pairs, load_pairs
+from nmt.data.corpus import Pairs, load_pairs, overlap
 from nmt.data.parallel import read_lines
 from nmt.errors import UserError
 
@@ -298,13 +299,23 @@ def test_a_full_disk_leaves_nothing(cache: Path) -> None:
     assert list(cache.glob("nmt/*")) == []
 
 
-def test_the_first_of_two_processes_wins(cache: Path) -> None:
+def test_the_first_of_two_processes_wins(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def slower(folder: Path) -> None:
+        monkeypatch.setattr(os, "getpid", os.getppid)
         cached_folder("key", lambda faster: (faster / "file").write_text("first"))
         (folder / "file").write_text("second")
 
     assert (cached_folder("key", slower) / "file").read_text() == "first"
     assert list(cache.glob("nmt/*")) == [cache / "nmt" / "key"]
+
+
+def test_what_a_killed_process_left_is_removed(cache: Path) -> None:
+    names: list[str] = []
+    cached_folder("other key", lambda folder: names.append(folder.name))
+    left = cache / "nmt" / names[0].replace("other key", "key").replace(f".{os.getpid()}", ".999999999")  # no process has it
+    left.mkdir()
+    cached_folder("key", lambda folder: None)
+    assert {path.name for path in cache.glob("nmt/*")} == {"other key", "key"}
 
 
 def test_a_damaged_cache_is_told(tmp_path: Path, cache: Path) -> None:
@@ -444,6 +455,30 @@ def short_line_under_header(folder: Path) -> str:
     return f"{folder}/train.tsv must have 3 columns (two, or all of a header with `en`, `de`), but line 3 has 2 instead"
 
 
+def half_a_header(folder: Path) -> str:
+    (folder / "train.tsv").write_text("German\ten\na\tb\n")
+    return f"the first line of {folder}/train.tsv must name both `en` and `de` or neither, but is `German\ten` instead"
+
+
+def column_called_translation(folder: Path) -> str:
+    (folder / "train.csv").write_text("sentence,translation\na,b\n")
+    return (
+        f"{folder} must have columns `en` and `de`, or a `translation` of both in each row, "
+        "but has sentence, translation instead"
+    )
+
+
+def rows_without_a_language(folder: Path) -> str:
+    (folder / "train.jsonl").write_text('{"translation": {"en": "a", "de": "b"}}\n{"translation": {"en": "a"}}\n')
+    return f"{folder} must have columns `en` and `de`, or a `translation` of both in each row, but has translation instead"
+
+
+def unquoted_comma(folder: Path) -> str:
+    (folder / "train.csv").write_text("en,de\nHello, you,Hallo\nbye,tschau\n")
+    reason = "Length of header or names does not match length of data. This leads to a loss of data with index_col=False."
+    return f"`data.path` must hold a readable dataset, but is {folder} instead ({reason})"
+
+
 def missing_column(folder: Path) -> str:
     (folder / "train.jsonl").write_text('{"en": "a", "fr": "b"}\n')
     return f"`data.target` must be a column of {folder} (en, fr), but is `de` instead"
@@ -486,6 +521,10 @@ BAD = [
     all_blank,
     three_cells,
     short_line_under_header,
+    half_a_header,
+    column_called_translation,
+    rows_without_a_language,
+    unquoted_comma,
     missing_column,
     missing_language,
     column_of_numbers,
@@ -599,6 +638,37 @@ def test_ranges_of_a_sorted_corpus_are_counted_in_an_order_of_chance(tmp_path: P
     assert load_pairs(shuffled, "train").fingerprint == load_pairs(config(tmp_path), "train").fingerprint
     turned = load_pairs(config(tmp_path, source="de", target="en", shuffle=True), "train[:200]")
     assert rows(turned) == [(german, english) for english, german in rows(first)]  # a model of the other direction sees no more
+
+
+def test_the_order_of_chance_does_not_depend_on_what_was_read_before(tmp_path: Path) -> None:
+    corpus = [(f"line {number}", f"Zeile {number}") for number in range(20)]
+    write_parallel(tmp_path / "first", "train", corpus)
+    for old, new in (("en", "src"), ("de", "tgt")):  # the same bytes under names that turn the alphabet around
+        (tmp_path / "second").mkdir(exist_ok=True)
+        (tmp_path / "second" / f"train.{new}").write_bytes((tmp_path / "first" / f"train.{old}").read_bytes())
+    by_target = load_pairs(config(tmp_path / "first", shuffle=True), "train[:6]")
+    by_source = load_pairs(config(tmp_path / "second", source="src", target="tgt", shuffle=True), "train[:6]")
+    assert rows(by_target) != rows(by_source)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("train", "val", False),
+        ("train", "train[:10]", True),
+        ("train[10:]", "train[:10]", False),
+        ("train[10:]", "train[:11]", True),
+        ("train[10:]", "other[:11]", False),
+    ],
+)
+def test_ranges_overlap(one: str, other: str, expected: bool) -> None:
+    assert overlap(one, other) is overlap(other, one) is expected
+
+
+def test_text_may_lie_deeper(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    write_tsv(tmp_path / "deep", "train")
+    assert rows(load_pairs(config(tmp_path, train="deep/train"), "deep/train")) == ROWS
 
 
 def test_the_order_of_chance_is_the_same_everywhere(tmp_path: Path) -> None:
