@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -27,25 +28,26 @@ def atomic_directory(path: str | os.PathLike[str], previous: Path | None = None)
     target = Path(os.path.realpath(path))  # through a symbolic link: replace what it points to
     new = target.with_name(f".{target.name}.saving.{os.getpid()}")
     try:
-        _remove_leftovers(target)
+        remove_leftovers(new)
         new.mkdir(parents=True)
         yield new
         for file in [*new.rglob("*"), new]:
             synchronise(file)
         _put_in_place(new, target, previous)
-        with contextlib.suppress(OSError):  # not every system can synchronise a directory
-            synchronise(target.parent)
+        synchronise(target.parent)
     except OSError as error:
         raise UserError(f"`{target}` could not be written and is as it was before: {error}") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)  # after an exchange this is the directory that was replaced
 
 
-def _remove_leftovers(target: Path) -> None:
-    prefix = f".{target.name}.saving."
-    for path in target.parent.iterdir() if target.parent.is_dir() else ():
-        process = path.name.removeprefix(prefix)
-        if path.name.startswith(prefix) and process.isdecimal() and (int(process) == os.getpid() or not _runs(int(process))):
+def remove_leftovers(own: Path) -> None:
+    """Delete directories that are called as this process's ``own``, which ends in its number, but for the number of one that
+    runs no more.
+    """
+    for path in own.parent.iterdir() if own.parent.is_dir() else ():
+        process = path.name.removeprefix(f"{own.stem}.")
+        if path.stem == own.stem and process.isdecimal() and (int(process) == os.getpid() or not _runs(int(process))):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -90,9 +92,12 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def synchronise(file: Path) -> None:
-    """Have the disk hold what a file holds, or which files a directory has."""
+    """Have the disk hold what a file holds, or which files a directory has, where the file system can do that of directories."""
     descriptor = os.open(file, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (file.is_dir() and error.errno in (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP)):
+            raise
     finally:
         os.close(descriptor)

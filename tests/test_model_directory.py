@@ -1,10 +1,12 @@
 """Loading gives back what was saved, or a sentence that names the file. Saving is all or nothing."""
 
+import contextlib
 import errno
 import json
 import os
 import pickle
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -531,7 +533,7 @@ def test_of_the_new_directory_and_the_one_before_one_is_whole_at_every_instant(
     assert set(os.listdir(tmp_path)) == {"last", "previous"}
 
 
-def test_everything_issynchronised_before_it_takes_its_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_is_synchronised_before_it_takes_its_name(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     synchronise, put_in_place = nmt.atomic.synchronise, nmt.atomic._put_in_place
 
@@ -549,6 +551,24 @@ def test_everything_issynchronised_before_it_takes_its_name(saved: Path, monkeyp
     at = done.index("RENAME")
     assert set(done[:at]) == {*contents(saved), f".model.saving.{os.getpid()}"}
     assert done[at + 1 :] == [saved.parent.name]
+
+
+@pytest.mark.parametrize(("number", "saves"), [(errno.EINVAL, True), (errno.EIO, False)])
+def test_directories_are_synchronised_where_that_can_be_done(
+    number: int, saves: bool, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def of_files_alone(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", of_files_alone)
+    before = contents(saved)
+    with contextlib.nullcontext() if saves else pytest.raises(UserError, match="could not be written"):
+        save(saved, network(seed=2))
+    assert (contents(saved) != before) is saves
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can exchange two directories")

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-import uuid
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from nmt.atomic import synchronise
+from nmt.atomic import remove_leftovers, synchronise
 from nmt.errors import UserError
 
 Facts = dict[str, Any]
@@ -27,10 +27,11 @@ def cached_folder(key: str, write: Callable[[Path], object]) -> Path:
     Raises UserError that names the cache if it cannot be written (a full disk, say).
     """
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "nmt" / key
-    temporary = folder.with_name(f"{key}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = folder.with_name(f".{key}.{socket.gethostname()}.{os.getpid()}")  # the cache may be shared by machines
     if folder.exists():
         return folder
     try:
+        remove_leftovers(temporary)
         temporary.mkdir(parents=True)
         write(temporary)
         for file in [*temporary.rglob("*"), temporary]:
