@@ -138,8 +138,7 @@ def save_model_directory(
     from nmt.models.weights import dump_weights
 
     target = Path(path)
-    if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
-        raise UserError(f"`{target}` holds something else than a model, which saving a model there would delete")
+    check_place(target)
     facts = _Facts(FORMAT, __version__, *languages, _tokenizer_facts(tokenizers), config, max_source_length)
     strategy = name_of(search, STRATEGIES)
     with atomic_directory(target) as directory:
@@ -152,6 +151,12 @@ def save_model_directory(
         if shortlist is not None:
             shortlist.save(directory / SHORTLIST)
         (directory / CARD).write_text(card, encoding="utf-8")
+
+
+def check_place(target: Path) -> None:
+    """Raises ``UserError`` if a model can't be saved as ``target`` without deleting something else than a model."""
+    if target.is_file() or (target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file()):
+        raise UserError(f"`{target}` holds something else than a model, which saving a model there would delete")
 
 
 def load_model_directory(path: str | os.PathLike[str]) -> LoadedModel:

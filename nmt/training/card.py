@@ -10,13 +10,17 @@ from nmt.models.config import ModelConfig
 
 @dataclass
 class Facts:
-    """What a training run knows of the model that it made. ``minutes`` is the time spent training, validation included."""
+    """What a training run knows of the model that it made. ``minutes`` is the time spent training, validation included.
+
+    ``is_best``: of all validations, that of ``step`` gave the highest BLEU.
+    """
 
     languages: tuple[str, str]
     corpus: str
     pairs: int
     parameters: int
-    best_step: int
+    step: int
+    is_best: bool
     steps: int
     minutes: float
     device: str
@@ -42,8 +46,7 @@ On the validation set:
 {_row("chrF2", scores.chrf)}
 {_row("TER", scores.ter)}
 
-The weights are those of step {facts.best_step} of {facts.steps}, where BLEU on the validation set was highest,
-so these scores flatter the model a little. Training took {facts.minutes:.1f} minutes on {facts.device}.
+{_choice(facts)} Training took {facts.minutes:.1f} minutes on {facts.device}.
 A translator like this one repeats what its corpus holds, its errors and prejudices included, and can be fluent and
 wrong, most of all on text unlike its corpus.
 
@@ -53,6 +56,13 @@ wrong, most of all on text unlike its corpus.
 {facts.config_yaml.strip()}
 ```
 """
+
+
+def _choice(facts: Facts) -> str:
+    if not facts.is_best:
+        return f"The weights are those of step {facts.step} of {facts.steps}."
+    return f"""The weights are those of step {facts.step} of {facts.steps}, where BLEU on the validation set was highest,
+so these scores flatter the model a little."""
 
 
 def _row(name: str, score: Score) -> str:

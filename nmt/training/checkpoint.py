@@ -41,7 +41,7 @@ LAST, PREVIOUS, BEST, DAMAGED = "last", "previous", "best", "damaged"
 
 def has_checkpoint(directory: Path) -> bool:
     """Whether there is anything to go on from among the checkpoints in ``directory``."""
-    return any((directory / name).is_dir() for name in (LAST, PREVIOUS))
+    return any((directory / name).is_dir() for name in (LAST, PREVIOUS, BEST))
 
 
 class Checkpoints:
@@ -75,7 +75,7 @@ class Checkpoints:
         many processes had written it. Only if they were as many as now do the random generators go on too.
         """
         rank, last = self.processes.rank, self.directory / LAST
-        names = (PREVIOUS, LAST) if sound and not self._last_is_sound else (LAST, PREVIOUS)
+        names = (PREVIOUS, LAST) if sound and not self._last_is_sound else (LAST, PREVIOUS, BEST)
         with self.processes.leader_first():
             path = _find(self.directory, names, (WEIGHTS, AVERAGE, OPTIMIZER, PROGRESS), self.warn)
             before = _read(path, self.state, rank, self.processes.size)

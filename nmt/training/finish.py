@@ -31,7 +31,8 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
     """
     run_dir, reporter = Path(job.run_dir), trainer.reporter
     steps, seconds = trainer.state.progress.step, trainer.state.progress.seconds
-    best_step = trainer.checkpoints.restore_best()
+    step = trainer.checkpoints.restore_best()
+    is_best = step == trainer.state.progress.best_step
     translator = Translator(TorchModel(trainer.model, trainer.device), corpus.tokenizers, job.search, job.max_source_length)
     translations = translate(translator, corpus.validation.sources(), trainer.processes)
     references = corpus.validation.targets()
@@ -46,7 +47,8 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
         corpus=job.data.path or str(job.data.form),
         pairs=len(corpus.encoded),
         parameters=trainer.model.parameter_count,
-        best_step=best_step,
+        step=step,
+        is_best=is_best,
         steps=steps,
         minutes=seconds / 60,
         device=device,
@@ -63,14 +65,15 @@ def finish(job: Job, corpus: Corpus, trainer: Trainer, device: str) -> Scores:
         max_source_length=job.max_source_length,
         evaluation={
             "validation": scores.to_json(),
-            "step": best_step,
+            "step": step,
             "steps": steps,
             "data": {"train": corpus.train.fingerprint, "validation": corpus.validation.fingerprint},
         },
         shortlist=_shortlist(corpus),
         card=write_card(facts, job.model, scores),
     )
-    reporter.line(f"trained {steps} steps in {duration(seconds)}; best at step {best_step}; model in {run_dir / MODEL}")
+    kept = f"best at step {step}" if is_best else f"the weights are those of step {step}"
+    reporter.line(f"trained {steps} steps in {duration(seconds)}; {kept}; model in {run_dir / MODEL}")
     reporter.line(f"validation BLEU {scores.bleu.score:.2f}  {scores.bleu.signature}")
     return scores
 

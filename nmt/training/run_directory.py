@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nmt.atomic import atomic_directory, synchronise
 from nmt.errors import UserError
+from nmt.model_directory import check_place
 from nmt.tokenizer import TokenizerPair
 from nmt.training.checkpoint import has_checkpoint
 
@@ -18,13 +19,16 @@ CONFIG, TOKENIZER, CHECKPOINTS, MODEL = "config.yaml", "tokenizer", "checkpoints
 
 
 def check_run_directory(run_dir: Path, resume: bool) -> None:
-    """A run begins in a new directory, and goes on in one with a checkpoint. Raises ``UserError``."""
+    """A run begins in a new directory, and goes on in one with a checkpoint; its model will have a place there. Raises
+    ``UserError``.
+    """
     if (run_dir / CONFIG).exists() and not resume:
         begun = has_checkpoint(run_dir / CHECKPOINTS)
         way = "add `resume=true` to go on with it" if begun else "it has no checkpoint, remove it"
         raise UserError(f"`run_dir` must be a new directory, but `{run_dir}` holds a run already: {way}")
     if resume and not has_checkpoint(run_dir / CHECKPOINTS):
         raise UserError(f"`resume=true` needs a run with a checkpoint, but `{run_dir}` has none")
+    check_place(run_dir / MODEL)
 
 
 @contextmanager

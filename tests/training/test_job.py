@@ -238,6 +238,22 @@ def test_a_directory_in_which_another_run_trains_is_refused(
     assert run_training(waiting) is not None
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_place_for_the_model_is_asked_for_before_training(
+    resume: bool, finished: Path, corpus: DataConfig, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    if resume:
+        shutil.copytree(finished, run)
+        shutil.rmtree(run / "model")
+    (run / "model").mkdir(parents=True)
+    (run / "model" / "thesis.tex").write_text("years of work")
+    before = contents(run)
+    with pytest.raises(UserError, match="model` holds something else than a model, which saving a model there would delete"):
+        run_training(replace(job(run, corpus, max_steps=12), resume=resume))
+    assert contents(run) == before
+
+
 def test_a_run_that_was_begun_meanwhile_stays_as_it_is(
     corpus: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -538,16 +554,34 @@ def test_a_checkpoint_must_be_whole(finished: Path, corpus: DataConfig, tmp_path
     last, previous = run / "checkpoints" / "last", run / "checkpoints" / "previous"
     (last / "SHA256SUMS").unlink()
     (previous / "optimizer.pt").unlink()
+    shutil.rmtree(run / "checkpoints" / "best")
     with pytest.raises(UserError) as error:
         run_training(again(run, corpus, max_steps=12))
     assert str(error.value) == (
         f"a checkpoint in `{run / 'checkpoints'}` must be whole, but `{last / 'SHA256SUMS'}` is missing, "
-        f"and `{previous / 'optimizer.pt'}` is missing"
+        f"and `{previous / 'optimizer.pt'}` is missing, and `{run / 'checkpoints' / 'best'}` is missing"
     )
     shutil.rmtree(last)
     shutil.rmtree(previous)
     with pytest.raises(UserError, match="`resume=true` needs a run with a checkpoint, but `.*run` has none"):
         run_training(again(run, corpus, max_steps=12))
+
+
+def test_the_best_checkpoint_is_gone_on_from_where_no_other_is_whole(
+    finished: Path, corpus: DataConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    before = weights(run)
+    last, previous, best = (run / "checkpoints" / name for name in ("last", "previous", "best"))
+    shutil.rmtree(best)
+    previous.rename(best)
+    (last / "optimizer.pt").unlink()
+    run_training(again(run, corpus))
+    log = capsys.readouterr().err
+    assert "trying the checkpoint `best`" in log
+    assert "resumed at step 3" in log
+    assert weights(run) == before
 
 
 def test_of_a_damaged_best_checkpoint_the_last_one_is_taken(
@@ -561,6 +595,9 @@ def test_of_a_damaged_best_checkpoint_the_last_one_is_taken(
     run_training(again(run, corpus))
     assert f"`{best}` is damaged: its checksum is not that of SHA256SUMS; trying the checkpoint `last`" in capsys.readouterr().err
     assert json.loads((run / "model" / "evaluation.json").read_text())["step"] == 6
+    chosen = "BLEU on the validation set was highest"
+    assert chosen in (finished / "model" / "README.md").read_text()
+    assert chosen not in (run / "model" / "README.md").read_text()
     average = load_file(run / "checkpoints" / "last" / "average.safetensors")
     model = load_file(run / "model" / "model.safetensors")
     assert {tensor.numpy().tobytes() for tensor in average.values()} == {tensor.numpy().tobytes() for tensor in model.values()}
@@ -693,6 +730,9 @@ def test_validating_on_the_training_set_is_told(
     run_training(replace(job(tmp_path / "run", replace(corpus, validation="train"), max_steps=1), num_threads=2))
     assert threads == [2]
     assert "warning: the validation set is the training set" in capsys.readouterr().err
+    run_training(job(tmp_path / "part", replace(corpus, validation="train[:20]"), max_steps=1))
+    rule = "warning: `data.train` (train) and `data.validation` (train[:20]) have pairs in common"
+    assert rule in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", [False, True])
