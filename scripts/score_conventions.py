@@ -1,6 +1,7 @@
 """Score models on a test set in several conventions, with the mean and the deviation of seeds, as the results table has them.
 
     python scripts/score_conventions.py MODEL [MODEL …] --source test.en --reference test.de [--convention NAME …] [--together]
+        [--baseline MODEL …]
 
 Conventions, all of them sacreBLEU's BLEU, chrF2 and TER; the first three unless others are named:
 
@@ -12,14 +13,16 @@ Conventions, all of them sacreBLEU's BLEU, chrF2 and TER; the first three unless
     char, ja-mecab   by characters and by words of Japanese, as it is
 
 Each MODEL searches by its own search.json. With --together there is a row for all as one, by the mean of their probabilities and
-the search of the first. A table goes to stderr, and a JSON object a row to stdout. Needs sacremoses for `published`, and nmt[ja]
-for `ja-mecab`.
+the search of the first. With --baseline the seeds of one recipe are held against those of another: by how much what they count
+together differs, and p-values of a paired bootstrap and of approximate randomisation. A table goes to stderr, and a JSON object a
+row to stdout, the last one of the difference. Needs sacremoses for `published`, and nmt[ja] for `ja-mecab`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +34,8 @@ from typing import Any
 from nmt.cli import report
 from nmt.data.parallel import read_parallel
 from nmt.errors import UserError
-from nmt.evaluation.scores import Scores, score
+from nmt.evaluation import Counts, Scores, count_all, pooled, score
+from nmt.evaluation.scores import NAMES
 from nmt.model_directory import load_ensemble
 from nmt.translator import Translator
 
@@ -47,10 +51,11 @@ CONVENTIONS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """Of a model, or of several as one: how they score, by convention, and the seconds that translating took."""
+    """Of a model, or of several as one: what was counted and how it scores, by convention; the seconds that translating took."""
 
     name: str
     seconds: float
+    counted: Mapping[str, Sequence[Counts]]
     scores: Mapping[str, Scores]
 
     def to_json(self) -> dict[str, object]:
@@ -66,6 +71,7 @@ def main() -> None:
     parser.add_argument("--reference", metavar="FILE", required=True, help="its translation, line by line")
     parser.add_argument("--convention", action="append", choices=CONVENTIONS, help="a way to score; may come several times")
     parser.add_argument("--together", action="store_true", help="a row for all models as one")
+    parser.add_argument("--baseline", metavar="MODEL", nargs="+", default=[], help="seeds of another recipe")
     chosen = parser.parse_args()
     conventions = chosen.convention or list(CONVENTIONS)[:3]
     try:
@@ -75,12 +81,19 @@ def main() -> None:
             score(references[:1], references[:1], **CONVENTIONS[name])
         rows = []
         together = [chosen.models] if chosen.together and len(chosen.models) > 1 else []
-        for models in [*([model] for model in chosen.models), *together]:
+        baselines = [[model] for model in chosen.baseline]
+        for models in [*([model] for model in chosen.models), *together, *baselines]:
             rows.append(measure(models, sources, references, conventions))
             print(json.dumps(rows[-1].to_json(), ensure_ascii=False), flush=True)
     except UserError as error:
         sys.exit(report(error))
-    print(*table(rows, conventions, singles=len(chosen.models)), sep="\n", file=sys.stderr)
+    singles, of_baseline = rows[: len(chosen.models)], rows[len(rows) - len(baselines) :]
+    print(*table(rows[: len(rows) - len(baselines)], conventions, singles=len(singles)), sep="\n", file=sys.stderr)
+    if of_baseline:
+        print(*table(of_baseline, conventions, singles=len(of_baseline)), sep="\n", file=sys.stderr)
+        difference = against(singles, of_baseline)
+        print(json.dumps({"models": chosen.models, "baseline": chosen.baseline, **difference}, ensure_ascii=False))
+        print(*in_words(difference), sep="\n", file=sys.stderr)
 
 
 def measure(models: Sequence[str], sources: list[str], references: list[str], conventions: Sequence[str]) -> Row:
@@ -92,11 +105,44 @@ def measure(models: Sequence[str], sources: list[str], references: list[str], co
     start = time.monotonic()
     translations = [str(translation) for translation in translator.translate(sources)]
     seconds = time.monotonic() - start
-    scores = {}
+    counted, scores = {}, {}
     for name, treat in treatments.items():
         treated = [[treat(line) for line in side] for side in (translations, references)]
-        scores[name] = score(*treated, **CONVENTIONS[name], target_language=language)
-    return Row(" + ".join(models), seconds, scores)
+        counted[name] = count_all(*treated, **CONVENTIONS[name], target_language=language)
+        bleu, chrf, ter = (counts.bootstrap().summary for counts in counted[name])
+        scores[name] = Scores(bleu, chrf, ter, len(references))
+    return Row(" + ".join(models), seconds, counted, scores)
+
+
+def against(rows: Sequence[Row], baseline: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """By convention and metric: by how much the seeds of one recipe and those of another differ, and two p-values."""
+    size = math.lcm(len(rows), len(baseline))
+    sides = [[*side] * (size // len(side)) for side in (rows, baseline)]
+    return {
+        name: {
+            key: _difference(*(pooled([row.counted[name][metric] for row in side]) for side in sides))
+            for metric, key in enumerate(NAMES)
+        }
+        for name in rows[0].counted
+    }
+
+
+def _difference(ours: Counts, theirs: Counts) -> dict[str, Any]:
+    p_values = {
+        "bootstrap": round(ours.bootstrap().p_value(theirs.bootstrap()), 6),
+        "randomisation": round(ours.randomisation_p_value(theirs), 6),
+    }
+    return {"difference": round(ours.score() - theirs.score(), 4), "p_values": p_values}
+
+
+def in_words(difference: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line a convention."""
+    for name, metrics in difference.items():
+        parts = []
+        for key, one in metrics.items():
+            p_values = ", ".join(f"{p:.3f}" for p in one["p_values"].values())
+            parts.append(f"{NAMES[key]} {one['difference']:+.2f} (p {p_values})")
+        yield f"{name}, against the baseline (p by bootstrap, by randomisation): {', '.join(parts)}"
 
 
 def as_published(language: str) -> Callable[[str], str]:

@@ -11,6 +11,7 @@ import pytest
 import score_conventions
 from sacrebleu import corpus_bleu
 
+from nmt.evaluation.measure import SystemOutput, evaluate
 from nmt.translator import Translator
 
 
@@ -46,13 +47,41 @@ def test_the_mean_and_its_deviation_are_those_of_the_seeds() -> None:
     rows = []
     for seed, last in enumerate(("park .", "dark .", "park !")):
         scores = score_conventions.score([references[0], f"a dog runs in the {last}"], references, tokenize="none")
-        rows.append(score_conventions.Row(str(seed), 1.0, {"tokenised": scores}))
+        rows.append(score_conventions.Row(str(seed), 1.0, {}, {"tokenised": scores}))
     lines = list(score_conventions.table(rows, ["tokenised"], singles=3))
     bleu = [row.scores["tokenised"].bleu.score for row in rows]
     average = sum(bleu) / 3
     deviation = (sum((score - average) ** 2 for score in bleu) / 2) ** 0.5
     assert f"{average:6.2f} ±{deviation:4.2f}" in lines[4]
     assert deviation > 1
+
+
+def test_seeds_are_held_against_those_of_a_baseline(
+    tiny_model: Path, other_model: Path, tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(tiny_corpus / f"test.{language}") for language in ("en", "fr")]
+    options = ["--source", files[0], "--reference", files[1], "--convention", "cased", "--convention", "lowercased"]
+    found = []
+    for models, baseline in (([tiny_model], [other_model]), ([tiny_model, tiny_model], [other_model])):
+        names = [*map(str, models), "--baseline", *map(str, baseline)]
+        monkeypatch.setattr(sys, "argv", ["score_conventions.py", *names, *options])
+        score_conventions.main()
+        out, err = capsys.readouterr()
+        rows = [json.loads(line) for line in out.splitlines()]
+        assert [row["model"] for row in rows[:-1]] == [str(model) for model in (*models, *baseline)]
+        found.append(rows[-1])
+    sources, references = (Path(file).read_text("utf-8").splitlines() for file in files)
+    ours, theirs = (
+        SystemOutput(str(model), [str(one) for one in Translator.from_pretrained(model).translate(sources)])
+        for model in (tiny_model, other_model)
+    )
+    expected = evaluate(ours, references, baseline=theirs, tokenize="13a").to_json()["baseline"]
+    assert isinstance(expected, dict)
+    for metric in ("bleu", "chrf", "ter"):
+        assert found[0]["cased"][metric] == {key: expected[metric][key] for key in ("difference", "p_values")}
+    assert found[0]["cased"] == found[1]["cased"], "a seed that comes twice is no evidence of its own"
+    bleu = found[0]["lowercased"]["bleu"]
+    assert f"lowercased, against the baseline (p by bootstrap, by randomisation): BLEU {bleu['difference']:+.2f} (p " in err
 
 
 def test_published_is_the_form_in_which_the_authors_give_their_text(shared_data: Path) -> None:

@@ -9,7 +9,7 @@
     tables   columns of text
 """
 
-from nmt.evaluation.counts import RESAMPLES, Bootstrap, Counts, Score
+from nmt.evaluation.counts import RESAMPLES, Bootstrap, Counts, Score, pooled
 from nmt.evaluation.scores import Scores, bleu, count, count_all, is_unspaced, score, tokenizer_for
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "count",
     "count_all",
     "is_unspaced",
+    "pooled",
     "score",
     "tokenizer_for",
 ]

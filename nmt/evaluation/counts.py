@@ -129,3 +129,14 @@ def count_by(metric: Metric, hypotheses: Sequence[str], references: Sequence[str
     # once, and resamples in fp32: hence the statistics here, once, for the score and all that is made of them.
     statistics = metric._extract_corpus_statistics(hypotheses, [references])
     return Counts(metric, numpy.array(statistics, dtype=numpy.float64))
+
+
+def pooled(counts: Sequence[Counts]) -> Counts:
+    """What one metric counts in the translations of several models together, sentence by sentence: models of several seeds.
+
+    Two recipes are held against each other by what their seeds count, so that neither wins by a lucky one (Clark et al. 2011,
+    'Better hypothesis testing for statistical machine translation: controlling for optimizer instability'). A resample or
+    trial draws a sentence with the translations of all seeds: they are alike, and no evidence of their own. Both sides must
+    have as many.
+    """
+    return Counts(counts[0].metric, numpy.sum([one.table for one in counts], axis=0))

@@ -9,7 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest
 
-from nmt.evaluation import Bootstrap, Counts, bleu, count, count_all
+from nmt.evaluation import Bootstrap, Counts, bleu, count, count_all, pooled
 
 WORDS = ["Der", "Hund,", "ein", "Mann", "und", "die", "Frau:", "sie", "sehen", "den", "roten", "Ball", "auf", "Straße", "."]
 SENTENCES = 59  # no multiple of 32
@@ -115,3 +115,23 @@ def test_any_selection_of_the_sentences_can_be_scored_from_the_counts() -> None:
     assert counts.score() == bleu(hypotheses[0], references).score
     for hypothesis, reference, found in zip(hypotheses[0], references, chrf.sentence_scores(), strict=True):
         assert found == CHRF().sentence_score(hypothesis, [reference]).score
+
+
+@pytest.mark.parametrize(("number", "metric"), METRICS)
+def test_pooled_counts_are_those_of_all_texts(number: int, metric: BLEU | CHRF | TER) -> None:
+    references, (first, second, *_) = systems()
+    both = pooled([count_all(one, references)[number] for one in (first, second)])
+    assert both.score() == pytest.approx(metric.corpus_score(first + second, [references * 2]).score)
+
+
+def test_seeds_that_are_alike_prove_no_more_than_one() -> None:
+    one, _, _, other = counted(0)
+    alone = one.bootstrap().p_value(other.bootstrap()), one.randomisation_p_value(other)
+    ours, theirs = pooled([one, one, one]), pooled([other, other, other])
+    assert (ours.bootstrap().p_value(theirs.bootstrap()), ours.randomisation_p_value(theirs)) == alone
+
+
+def test_recipes_whose_seeds_are_the_same_do_not_differ() -> None:
+    one, _, _, other = counted(0)
+    ours, theirs = pooled([one, other]), pooled([other, one])
+    assert ours.bootstrap().p_value(theirs.bootstrap()) == ours.randomisation_p_value(theirs) == 1
