@@ -13,8 +13,8 @@ Conventions, all of them sacreBLEU's BLEU, chrF2 and TER; the first three unless
     char, ja-mecab   by characters and by words of Japanese, as it is
 
 Each MODEL searches by its own search.json. With --together there is a row for all as one, by the mean of their probabilities and
-the search of the first. With --baseline the seeds of one recipe are held against those of another: by how much what they count
-together differs, and p-values of a paired bootstrap and of approximate randomisation. A table goes to stderr, and a JSON object a
+the search of the first. With --baseline the seeds of one recipe are held against those of another: by how much they differ,
+and the p-value of a paired bootstrap that draws seeds as well as sentences. A table goes to stderr, and a JSON object a
 row to stdout, the last one of the difference. Needs sacremoses for `published`, and nmt[ja] for `ja-mecab`.
 """
 
@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,7 +33,7 @@ from typing import Any
 from nmt.cli import report
 from nmt.data.parallel import read_parallel
 from nmt.errors import UserError
-from nmt.evaluation import Counts, Scores, count_all, pooled, score
+from nmt.evaluation import Counts, Scores, count_all, of_seeds, score
 from nmt.evaluation.scores import NAMES
 from nmt.model_directory import load_ensemble
 from nmt.translator import Translator
@@ -114,35 +113,23 @@ def measure(models: Sequence[str], sources: list[str], references: list[str], co
     return Row(" + ".join(models), seconds, counted, scores)
 
 
-def against(rows: Sequence[Row], baseline: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    """By convention and metric: by how much the seeds of one recipe and those of another differ, and two p-values."""
-    size = math.lcm(len(rows), len(baseline))
-    sides = [[*side] * (size // len(side)) for side in (rows, baseline)]
-    return {
-        name: {
-            key: _difference(*(pooled([row.counted[name][metric] for row in side]) for side in sides))
-            for metric, key in enumerate(NAMES)
-        }
-        for name in rows[0].counted
-    }
+def against(rows: Sequence[Row], baseline: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
+    """By convention and metric: by how much the seeds of one recipe and those of another differ, and the p-value."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name in rows[0].counted:
+        found[name] = {}
+        for metric, key in enumerate(NAMES):
+            ours, theirs = ([row.counted[name][metric] for row in side] for side in (rows, baseline))
+            difference, p_value = of_seeds(ours, theirs)
+            found[name][key] = {"difference": round(difference, 4), "p_value": round(p_value, 6)}
+    return found
 
 
-def _difference(ours: Counts, theirs: Counts) -> dict[str, Any]:
-    p_values = {
-        "bootstrap": round(ours.bootstrap().p_value(theirs.bootstrap()), 6),
-        "randomisation": round(ours.randomisation_p_value(theirs), 6),
-    }
-    return {"difference": round(ours.score() - theirs.score(), 4), "p_values": p_values}
-
-
-def in_words(difference: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def in_words(difference: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[str]:
     """A line a convention."""
     for name, metrics in difference.items():
-        parts = []
-        for key, one in metrics.items():
-            p_values = ", ".join(f"{p:.3f}" for p in one["p_values"].values())
-            parts.append(f"{NAMES[key]} {one['difference']:+.2f} (p {p_values})")
-        yield f"{name}, against the baseline (p by bootstrap, by randomisation): {', '.join(parts)}"
+        parts = (f"{NAMES[key]} {one['difference']:+.2f} (p {one['p_value']:.3f})" for key, one in metrics.items())
+        yield f"{name}, against the baseline: {', '.join(parts)}"
 
 
 def as_published(language: str) -> Callable[[str], str]:

@@ -9,7 +9,7 @@
     tables   columns of text
 """
 
-from nmt.evaluation.counts import RESAMPLES, Bootstrap, Counts, Score, pooled
+from nmt.evaluation.counts import RESAMPLES, Bootstrap, Counts, Score, of_seeds
 from nmt.evaluation.scores import Scores, bleu, count, count_all, is_unspaced, score, tokenizer_for
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "count",
     "count_all",
     "is_unspaced",
-    "pooled",
+    "of_seeds",
     "score",
     "tokenizer_for",
 ]

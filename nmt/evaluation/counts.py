@@ -39,10 +39,11 @@ class Bootstrap:
     resampled: "numpy.ndarray"
 
     def p_value(self, baseline: "Bootstrap") -> float:
-        """How probable so large a difference is, in either direction, if chance alone made it.
+        """How probable so large a difference is if chance alone made it.
 
         The paired bootstrap (Koehn 2004) as sacreBLEU counts: the share of the resamples in which the difference of
-        the two systems, its mean taken off, exceeds the real one; both sides of the fraction plus one. Both systems
+        the two systems, its mean taken off, exceeds the real one; both sides of the fraction plus one. Once the difference
+        has one sign in nearly all resamples, that looks in one direction only: about half of what it is in either. Both systems
         must have been resampled alike: the same sentences in the same order, the same seed. Other than sacreBLEU,
         which says 1/1001, two systems that no resample tells apart have 1.
         """
@@ -131,12 +132,30 @@ def count_by(metric: Metric, hypotheses: Sequence[str], references: Sequence[str
     return Counts(metric, numpy.array(statistics, dtype=numpy.float64))
 
 
-def pooled(counts: Sequence[Counts]) -> Counts:
-    """What one metric counts in the translations of several models together, sentence by sentence: models of several seeds.
+def of_seeds(ours: Sequence[Counts], theirs: Sequence[Counts]) -> tuple[float, float]:
+    """By how much two recipes differ, and how probable so large a difference is, in either direction, if chance alone made it.
 
-    Two recipes are held against each other by what their seeds count, so that neither wins by a lucky one (Clark et al. 2011,
-    'Better hypothesis testing for statistical machine translation: controlling for optimizer instability'). A resample or
-    trial draws a sentence with the translations of all seeds: they are alike, and no evidence of their own. Both sides must
-    have as many.
+    A recipe has a model or several, of different seeds; its score is that of their translations as one text. A resample
+    draws sentences, the same for all models, and of each recipe as many seeds as it has, so that no recipe wins by lucky ones
+    (Clark et al. 2011, 'Better hypothesis testing for statistical machine translation: controlling for optimizer
+    instability'). The probability is the share of ``RESAMPLES`` whose difference is further from their mean than the real one
+    from 0; both sides of the fraction plus one. Of one seed each it knows of no chance of seeds; few, drawn from themselves,
+    spread less than seeds do, three of them by a fifth, which makes it a little small.
     """
-    return Counts(counts[0].metric, numpy.sum([one.table for one in counts], axis=0))
+    sentences = len(ours[0].table)
+    draws, draws_of_seeds = numpy.random.default_rng(SEED), numpy.random.default_rng([SEED, 1])
+    differences = numpy.empty(RESAMPLES)
+    for number in range(RESAMPLES):
+        times = numpy.bincount(draws.choice(sentences, size=sentences), minlength=sentences)
+        drawn = ([side[place] for place in draws_of_seeds.choice(len(side), size=len(side))] for side in (ours, theirs))
+        one, other = (_together([times @ counts.table for counts in side], side[0]) for side in drawn)
+        differences[number] = one - other
+    one, other = (_together([counts.table.sum(axis=0) for counts in side], side[0]) for side in (ours, theirs))
+    real = one - other
+    exceeding = abs(differences - differences.mean()) >= abs(real)
+    return real, (int(exceeding.sum()) + 1) / (RESAMPLES + 1)
+
+
+def _together(totals: Sequence["numpy.ndarray"], counts: Counts) -> float:
+    """The score of several texts as one, of what was counted in each."""
+    return counts._score_of(numpy.sum(totals, axis=0))

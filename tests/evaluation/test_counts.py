@@ -9,7 +9,7 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest
 
-from nmt.evaluation import Bootstrap, Counts, bleu, count, count_all, pooled
+from nmt.evaluation import Bootstrap, Counts, bleu, count, count_all, of_seeds
 
 WORDS = ["Der", "Hund,", "ein", "Mann", "und", "die", "Frau:", "sie", "sehen", "den", "roten", "Ball", "auf", "Straße", "."]
 SENTENCES = 59  # no multiple of 32
@@ -118,20 +118,31 @@ def test_any_selection_of_the_sentences_can_be_scored_from_the_counts() -> None:
 
 
 @pytest.mark.parametrize(("number", "metric"), METRICS)
-def test_pooled_counts_are_those_of_all_texts(number: int, metric: BLEU | CHRF | TER) -> None:
-    references, (first, second, *_) = systems()
-    both = pooled([count_all(one, references)[number] for one in (first, second)])
-    assert both.score() == pytest.approx(metric.corpus_score(first + second, [references * 2]).score)
+def test_recipes_of_one_seed_each_are_told_apart_as_models_are(number: int, metric: BLEU | CHRF | TER) -> None:
+    one, *others = counted(number)
+    for other in others:
+        difference, p_value = of_seeds([one], [other])
+        assert difference == pytest.approx(one.score() - other.score())
+        assert p_value == pytest.approx(one.randomisation_p_value(other), abs=0.08)  # which looks in both directions, too
+        assert of_seeds([one], [other, other]) == (pytest.approx(difference), pytest.approx(p_value, abs=0.01))
 
 
-def test_seeds_that_are_alike_prove_no_more_than_one() -> None:
-    one, _, _, other = counted(0)
-    alone = one.bootstrap().p_value(other.bootstrap()), one.randomisation_p_value(other)
-    ours, theirs = pooled([one, one, one]), pooled([other, other, other])
-    assert (ours.bootstrap().p_value(theirs.bootstrap()), ours.randomisation_p_value(theirs)) == alone
+@pytest.mark.parametrize(("number", "metric"), METRICS)
+def test_recipes_score_as_the_texts_of_their_seeds_do(number: int, metric: BLEU | CHRF | TER) -> None:
+    references, (first, second, third, _) = systems()
+    seeds = [[count_all(one, references)[number] for one in side] for side in ((first, second), (third,))]
+    expected = metric.corpus_score(first + second, [references * 2]).score - metric.corpus_score(third, [references]).score
+    assert of_seeds(*seeds)[0] == pytest.approx(expected)
 
 
 def test_recipes_whose_seeds_are_the_same_do_not_differ() -> None:
     one, _, _, other = counted(0)
-    ours, theirs = pooled([one, other]), pooled([other, one])
-    assert ours.bootstrap().p_value(theirs.bootstrap()) == ours.randomisation_p_value(theirs) == 1
+    assert of_seeds([one, other], [other, one]) == (pytest.approx(0), 1)
+
+
+def test_a_recipe_does_not_win_by_a_lucky_seed() -> None:
+    good, _, _, bad = counted(0)
+    assert of_seeds([good], [bad])[1] < 0.01
+    difference, p_value = of_seeds([good, good, bad], [good, bad, bad])
+    assert difference > 5
+    assert p_value > 0.1
