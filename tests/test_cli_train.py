@@ -1,5 +1,6 @@
 """`nmt train` is a Hydra app that hands a job of plain dataclasses on, and speaks in sentences."""
 
+import errno
 import json
 import logging
 import os
@@ -18,8 +19,12 @@ from nmt.data.config import DataForm
 from nmt.errors import UserError
 from nmt.models.config import AttentionKind, Cell, Readout
 from nmt.search import Beam, Greedy
+from nmt.training.config import TrainingConfig
 from nmt.training.job import Job
 from nmt.training.schedule import Constant, Cosine
+
+RECIPES = ["hour", *(f"low_resource/{rung}" for rung in ("1_plain", "2_small_batches", "3_regularised", "4_deep", "5_attention"))]
+RECIPES += ["low_resource/6_averaged", "low_resource/7_word_dropout", "toy", "toy_training"]
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +160,7 @@ def test_help_names_every_choice(repository: Path, capsys: pytest.CaptureFixture
         ("seed=-1", "`seed` must be at least 0 and below 2**63, but is -1 instead"),
         ("schedule.final=-3", "`schedule.final` must be between 0 and 1, but is -3.0 instead"),
         ("training.learning_rate=nan", "`training.learning_rate` must be a finite number, but is nan instead"),
+        ("recipe=huor", f"`recipe` must be one of {', '.join(RECIPES)}, but is `huor` instead; did you mean `hour`?"),
         ("resume=yes", "`resume=true` must stand as such beside the `run_dir=DIR` of a run, but does not"),
         ("training.max_steps=0", "`training.max_steps` must be at least 1, but is 0 instead"),
         ("run_dir=", "`run_dir` must name a directory, but is empty instead"),
@@ -180,6 +186,40 @@ def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
 def test_options_that_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("-m", "--cfg", "job") == 2
     assert capsys.readouterr().err.startswith("nmt: Only one of --run, --multirun, --cfg")
+
+
+def test_a_recipe_that_there_is_not_is_wrong_usage_in_a_sweep_and_where_nothing_is_trained(jobs: list[Job]) -> None:
+    assert train("-m", "recipe=hour,toi", "run_dir=r") == train("--cfg", "job", "recipe=toi") == 2
+    assert jobs == []
+    assert train("-m", "recipe=hour,toy_training", "run_dir=r") == train("recipe=null") == 0
+    assert [job.training.max_steps for job in jobs][::2] == [6800, TrainingConfig().max_steps]
+
+
+def test_a_run_that_is_to_go_on_must_be_named(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "config.yaml").write_text("of: something else")
+    assert train("resume=true") == 2
+    assert capsys.readouterr().err == "nmt: `resume=true` must stand as such beside the `run_dir=DIR` of a run, but does not\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            MemoryError(),
+            "the model and a batch must fit into memory, but do not: lower `training.batch_tokens`, or the sizes of `model`",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), "`runs/x`: No space left on device"),
+    ],
+)
+def test_what_the_machine_lacks_is_told_in_one_sentence(
+    error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(job: Job) -> None:
+        raise error
+
+    monkeypatch.setattr("nmt.training.run.run_training", fail)
+    assert train() == 1
+    assert capfd.readouterr() == ("", f"nmt: {sentence}\n")
 
 
 def test_failure_has_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,6 +256,11 @@ def test_sweep_gives_each_job_a_folder_of_its_own(jobs: list[Job], elsewhere: Pa
     assert names == [f"schedule={schedule},seed={seed}" for seed in (1, 2) for schedule in ("cosine", "constant")]
     assert capfd.readouterr().out == ""
     assert [path.name for path in elsewhere.iterdir()] == ["my runs, v2"]
+
+
+def test_of_a_setting_with_one_value_and_then_several_these_count(jobs: list[Job]) -> None:
+    assert train("-m", "seed=7", "seed=1,2", "run_dir=r") == 0
+    assert [(job.seed, job.run_dir) for job in jobs] == [(1, "r/seed=1"), (2, "r/seed=2")]
 
 
 @pytest.mark.parametrize("experiment", ["cells", "cells_toy"])

@@ -53,8 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as error:  # a full disk, a folder that may not be written
-        name = f"`{error.filename}`: " if error.filename else ""
-        return report(UserError(f"{name}{error.strerror or error}"))
+        return report(of_system(error))
     return code
 
 
@@ -64,6 +63,12 @@ def _open_streams() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
+
+
+def of_system(error: OSError) -> UserError:
+    """What the operating system refused, as a sentence."""
+    name = f"`{error.filename}`: " if error.filename else ""
+    return UserError(f"{name}{error.strerror or error}")
 
 
 def report(error: UserError) -> int:

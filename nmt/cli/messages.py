@@ -22,7 +22,7 @@ def explain(error: Exception, settings: Mapping[str, Any]) -> str:
         return f"`{error.override}` must be a setting and its value (`name=value`), but Hydra's grammar can't read it so"
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, found = error.missing_cfg_file.rpartition("/")
-        return _wrong_choice(group, error.options, found)
+        return wrong_choice(group, error.options, found)
     if isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _unknown_setting(cause, settings)
     if isinstance(cause, ValidationError) and cause.full_key:
@@ -53,7 +53,8 @@ def _did_you_mean(found: str, known: Sequence[str]) -> str:
     return ""
 
 
-def _wrong_choice(name: str, choices: Iterable[str], found: object) -> str:
+def wrong_choice(name: str, choices: Iterable[str], found: object) -> str:
+    """`name` must be one of the ``choices``; perhaps the one most like what was ``found`` was meant."""
     known = list(choices)
     return f"`{name}` must be one of {', '.join(known)}, but is `{found}` instead{_did_you_mean(str(found), known)}"
 
@@ -72,7 +73,7 @@ def _wrong_value(cause: ValidationError) -> str:
     name, node = str(cause.full_key), cause.child_node
     found = "null" if cause.value is None else cause.value
     if isinstance(node, EnumNode):
-        return _wrong_choice(name, [member.name for member in node.enum_type], found)
+        return wrong_choice(name, [member.name for member in node.enum_type], found)
     if "is not a ListConfig" in str(cause):
         return f"`{name}` must be a list in brackets (`[a,b]`), but is `{found}` instead"
     kind = _KINDS.get(type(node))

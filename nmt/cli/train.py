@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from itertools import filterfalse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -12,15 +13,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nmt.cli import report
+from nmt.cli import of_system, report
 from nmt.cli.compose import HYDRA_VERSION, config_directory, hydra_errors, register, to_settings
+from nmt.cli.messages import wrong_choice
 from nmt.cli.overrides import quote_text
 from nmt.cli.resume import CHOICES, check_unchanged, saved_overrides, to_text
 from nmt.config.train import TrainConfig
-from nmt.errors import UsageError, UserError
+from nmt.errors import UsageError, UserError, enough_memory
 
 if TYPE_CHECKING:  # `--help` and `--cfg` don't wait for it
     from nmt.training.job import Job
+
+_MODEL_FITS = "the model and a batch must fit into memory, but do not: lower `training.batch_tokens`, or the sizes of `model`"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -68,8 +72,10 @@ def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
     run_dir = None
     if not sweep and _typed(overrides, "resume").lower() == "true":
         run_dir = _typed(overrides, "run_dir")
-        overrides = saved_overrides(run_dir, overrides) + overrides
+        if run_dir:
+            overrides = saved_overrides(run_dir, overrides) + overrides
     with hydra_errors(TrainConfig):
+        _check_recipe(overrides)
         fixed = _fixed_settings(overrides) if sweep else {}
     if "run_dir" in fixed:
         overrides.append(f"hydra.sweep.dir={fixed['run_dir']}")
@@ -77,9 +83,10 @@ def _run(arguments: Sequence[str], train: Callable[["Job"], Any]) -> int:
 
     def job(config: DictConfig) -> Any:
         try:
-            return train(_job(config, fixed, run_dir))
-        except UserError as error:
-            codes.append(report(error))
+            with enough_memory(_MODEL_FITS):
+                return train(_job(config, fixed, run_dir))
+        except (UserError, OSError) as error:
+            codes.append(report(error if isinstance(error, UserError) else of_system(error)))
             return None
 
     with hydra_errors(TrainConfig):
@@ -94,6 +101,18 @@ def _typed(overrides: Sequence[str], name: str) -> str:
         typed = [override for override in overrides if override.partition("=")[0] == name]
         values = [override.value() for override in OverridesParser.create().parse_overrides(typed)]
     return str(values[-1]) if values else ""
+
+
+def _check_recipe(overrides: Sequence[str]) -> None:
+    """The recipe is optional in conf/train.yaml: Hydra takes a name that there is not for none. Raises ``UsageError``."""
+    folder = Path(config_directory()) / "recipe"
+    choices = sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.yaml"))
+    typed = [override for override in overrides if override.partition("=")[0] == "recipe"]
+    for override in OverridesParser.create().parse_overrides(typed):
+        swept = override.is_choice_sweep()
+        for name in override.sweep_string_iterator() if swept else [override.value()]:
+            if name not in ("null", *choices) and (swept or not override.is_sweep_override()):
+                raise UsageError(wrong_choice("recipe", choices, name))
 
 
 def _with_home(argument: str) -> str:
@@ -121,7 +140,8 @@ def _run_hydra(job: Callable[[DictConfig], Any], arguments: Sequence[str]) -> No
 def _fixed_settings(overrides: list[str]) -> dict[str, str]:
     """The settings on the command line that all jobs of a sweep share, with their values in Hydra's grammar."""
     parsed = OverridesParser.create().parse_overrides(overrides)
-    fixed = [override for override in parsed if not override.is_sweep_override()]
+    last = {override.key_or_group: override for override in parsed}
+    fixed = [override for override in last.values() if not override.is_sweep_override()]
     return {override.key_or_group: override.get_value_element_as_str() for override in fixed}
 
 
