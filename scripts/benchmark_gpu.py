@@ -54,6 +54,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=50, help="how many steps are profiled")
     parser.add_argument("settings", nargs="*", help="settings of nmt train")
     arguments = parser.parse_intermixed_args()
+    for setting in arguments.settings:
+        if "=" not in setting:
+            parser.error(f"settings must be NAME=VALUE, but there is {setting}")
     settings = SETTINGS | {"data.path": arguments.data} | dict(setting.split("=", 1) for setting in arguments.settings)
     if settings["device"] == "cuda" and not torch.cuda.is_available():
         print("PyTorch must see a GPU for this benchmark, but finds none (`device=cpu` tries it without)", file=sys.stderr)

@@ -58,6 +58,9 @@ def test_the_figures_are_those_of_evaluate(tiny_run: Path, tiny_corpus: Path, ca
     [run] = found["runs"]
     assert run["name"] == "tiny"
     assert set(run["training"].values()) == {None}
+    assert main(["compare", str(tiny_run / "model"), *data, "num_threads=null"]) == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["measured"]["num_threads"] is None and "threads as they came" in captured.err
     for metric in ("bleu", "chrf"):
         assert run[metric] == {**scores[metric], "p_value": None}
     assert run["search"] == scores["search"] and "|tok:char|" in run["bleu"]["signature"]

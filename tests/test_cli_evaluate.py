@@ -317,6 +317,13 @@ def test_a_folder_that_comes_to_nothing_leaves_nothing(
             1,
             "`--output` must be a folder, but `two.en` is a file",
         ),
+        (["--source", "two.en", "--reference", "two.fr", "--output", ""], 1, "`--output` must name a folder, but is empty"),
+        (
+            ["--source", "two.en", "--reference", "two.fr", "--output", "new/and/newer"],
+            1,
+            "`--output` must be in a folder that there is, but `new/and/newer` is not",
+        ),
+        (["split=test"], 1, "`data.source` must name a language, but is empty instead"),
     ],
 )
 def test_mistakes_are_told_before_any_work(

@@ -74,7 +74,7 @@ def test_a_page_from_an_argument_or_from_stdin(
 
 def test_settings_are_those_of_translate_and_a_beam_shows_all_it_kept(tiny_model: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    for settings, kept in ((["search.beam_size=3"], 3), (["search.beam_size=3", "search.n_best=2"], 2), (["search=greedy"], 1)):
+    for settings, kept in ((["search.beam_size=3"], 3), (["search.beam_size=3", "++search.n_best=2"], 2), (["search=greedy"], 1)):
         assert inspect(tiny_model, TEXT, "--output", page, QUICK, *settings) == 0
         assert f"{kept}. score" in page.read_text(encoding="utf-8")
         assert f"{kept + 1}. score" not in page.read_text(encoding="utf-8")
@@ -136,6 +136,8 @@ def test_mistakes_of_usage(tiny_model: Path, tmp_path: Path, capfd: pytest.Captu
         (("search.beam_size=3", "--output", page), "a model directory must be given, but there are only settings"),
         ((tiny_model, TEXT, "--source", page, "--output", page), "--source must be given with --memory only"),
         ((tiny_model, TEXT, "search.beam_sise=3", "--output", page), "did you mean `search.beam_size`?"),
+        ((tiny_model, TEXT, "backend=onnx", "--output", page), "must compute with PyTorch in fp32, but `backend` or"),
+        ((tiny_model, "--memory", "--source", page, "quantised=true", "--output", page), "must compute with PyTorch in fp32"),
         ((tiny_model, tiny_model, "--memory", "--source", page, "--output", page), "every run must be given once"),
     ]
     for arguments, message in cases:

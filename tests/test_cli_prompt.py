@@ -127,6 +127,8 @@ def test_what_is_no_utf8_is_told(talk: Talk) -> None:
     out, err = talk(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), SENTENCES[0])
     assert err.startswith("nmt: the line must be UTF-8, but is not\n")
     assert out.count("\n") == 1
+    out, err = talk("caf\udce9")  # as Python reads it where it lets such bytes through: with LANG=C.UTF-8
+    assert (out, err.splitlines()[0]) == ("", "nmt: the line must be UTF-8, but is not")
 
 
 def test_help_lists_all_commands_within_80_columns(talk: Talk) -> None:

@@ -190,6 +190,12 @@ def test_search_begins_as_the_models_own(tiny_run: Path, tmp_path: Path, feed: F
     ]
 
 
+def test_no_search_is_passed_over(tiny_model: Path, feed: Feed, searches: list[SearchStrategy]) -> None:
+    feed(b"a\n")
+    assert translate(tiny_model, "+search=greedy") == 2
+    assert searches == []
+
+
 def test_several_models_translate_as_one(
     tiny_model: Path, other_model: Path, feed: Feed, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -333,10 +339,43 @@ def test_invalid_utf8_keeps_the_lines_before_it(
     )
 
 
-def test_failure_before_the_first_line_leaves_nothing(tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
+def test_failure_before_the_first_line_leaves_all_as_it_was(tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
     feed(b"\xff\n")
     assert translate(tiny_model, "--output", str(tmp_path / "out")) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["stdin"]
+    part = tmp_path / "out.part"
+    part.write_text("hours\nof\nwork\n", encoding="utf-8")
+    feed(b"\xff\n")
+    assert translate(tiny_model, "--output", str(tmp_path / "out")) == 1
+    assert part.read_text(encoding="utf-8") == "hours\nof\nwork\n"
+
+
+@pytest.mark.parametrize("text", [b"", b"a\nb\n"])
+def test_the_lines_of_an_earlier_work_give_way_to_new_ones(text: bytes, tiny_model: Path, tmp_path: Path, feed: Feed) -> None:
+    target, part = tmp_path / "out", tmp_path / "out.part"
+    feed(text)
+    assert translate(tiny_model, "--output", str(target)) == 0
+    expected = target.read_bytes()
+    target.write_text("old\n", encoding="utf-8")
+    target.chmod(0o600)
+    part.write_text("an earlier and longer work\n" * 20, encoding="utf-8")
+    feed(text)
+    assert translate(tiny_model, "--output", str(target)) == 0
+    assert target.read_bytes() == expected
+    assert target.stat().st_mode & 0o777 == 0o600, "what nobody else may read stays so"
+    assert not part.exists()
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_a_closed_stdin_is_told(to_file: bool, tiny_model: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_text("old\n", encoding="utf-8")
+    command = [sys.executable, "-m", "nmt", "translate", str(tiny_model), *(["--output", str(target)] if to_file else [])]
+    result = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, timeout=PATIENCE)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "nmt: text must come from a file or from stdin, but stdin is closed\n"
+    assert target.read_text(encoding="utf-8") == "old\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,11 @@ def comet_files(output: str | None) -> Iterator[CometFiles]:
     if output is None:
         yield CometFiles(None)
         return
+    if not output:
+        raise UserError("`--output` must name a folder, but is empty instead")
     target = Path(output)
+    if not target.absolute().parent.is_dir():
+        raise UserError(f"`--output` must be in a folder that there is, but `{output}` is not")
     if target.exists() and not target.is_dir():
         raise UserError(f"`--output` must be a folder, but `{output}` is a file")
     strangers = sorted(path.name for path in target.iterdir() if path.name not in FILES) if target.is_dir() else []

@@ -7,8 +7,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from nmt.cli.compose import search_values
 from nmt.cli.lines import output
 from nmt.cli.load import told_apart, translator_of
@@ -48,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         comparison = compare(
             systems,
             ParallelText(_name(files, overrides), languages, sources, references),
-            Conditions(str(translators[0].device), common.num_threads or torch.get_num_threads(), common.batch_size),
+            Conditions(str(translators[0].device), common.num_threads, common.batch_size),
             tokenize=common.tokenize,
             lowercase=common.lowercase,
         )
@@ -62,7 +60,8 @@ def run(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "nmt compare",
-        usage="nmt compare RUN [RUN ...] --source FILE --reference FILE [--output FILE] [SETTING=VALUE ...]",
+        usage="nmt compare RUN [RUN ...] --source FILE --reference FILE [--output FILE] [SETTING=VALUE ...]\n"
+        "       nmt compare RUN [RUN ...] data=NAME split=NAME [--output FILE] [SETTING=VALUE ...]",
         description=_DESCRIPTION,
         epilog=HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,14 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nmt.backends import Backend
-from nmt.cli.compose import describe_search, to_settings
+from nmt.cli.compose import describe_search
 from nmt.cli.inspect_memory import Render, as_bytes, run_memory
 from nmt.cli.lines import output, windows
-from nmt.cli.load import compose_for, translator_of
-from nmt.config.translate import TranslateConfig
+from nmt.cli.load import settings_to_look_inside, translator_of
 from nmt.errors import UsageError, UserError
-from nmt.model_directory import CONFIG, LoadedModel, load_model_directory
+from nmt.model_directory import CONFIG, load_model_directory
 
 _DESCRIPTION = """\
 Show how a model translates a sentence: its attention, its gates, the probability of each piece and the tree of its
@@ -55,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     text = _text(rest)
     render = _renderer(False, form)
     model = load_model_directory(rest[0])
-    translator = translator_of(model, _settings(model, settings))
+    translator = translator_of(model, settings_to_look_inside(model, settings))
     with output(chosen.output) as file:
         about = [("model", f"{rest[0]} ({model.config.describe()})"), ("search", describe_search(translator.search))]
         file.write(as_bytes(render(translator.inspect(text), about)))
@@ -114,15 +112,6 @@ def _renderer(memory: bool, form: str) -> Render:
         if (error.name or "").split(".")[0] != "matplotlib":
             raise
         raise UserError("a .png picture needs matplotlib, which is not installed: pip install 'nmt[plot]'") from error
-
-
-def _settings(model: LoadedModel, overrides: Sequence[str]) -> TranslateConfig:
-    """As in ``nmt translate``, but that a beam's hypotheses are all kept."""
-    config = compose_for(model, "translate", TranslateConfig, overrides)
-    if "beam_size" in config.search and not any(override.startswith("search.n_best=") for override in overrides):
-        config.search.n_best = config.search.beam_size
-    config.backend = Backend.torch  # which knows its gates
-    return to_settings(config, TranslateConfig)
 
 
 def _text(rest: Sequence[str]) -> str:

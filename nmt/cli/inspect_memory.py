@@ -6,11 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from nmt.backends import Backend
-from nmt.cli.compose import to_settings
 from nmt.cli.lines import output, windows
-from nmt.cli.load import compose_for, translator_of
-from nmt.config.translate import TranslateConfig
+from nmt.cli.load import settings_to_look_inside, translator_of
 from nmt.errors import UsageError, UserError
 from nmt.inspection.memory import lowest_layer, memory_curve
 from nmt.inspection.memory_page import Measured
@@ -32,10 +29,7 @@ def run_memory(paths: Sequence[str], overrides: Sequence[str], source: str | Non
             lowest_layer(model.model)
         except UserError as error:
             raise UserError(f"`{one.name}`: {error}") from error
-        config = compose_for(model, "translate", TranslateConfig, overrides)
-        config.backend = Backend.torch
-        settings = to_settings(config, TranslateConfig)
-        translators.append(translator_of(model, settings))
+        translators.append(translator_of(model, settings_to_look_inside(model, overrides)))
     sentences = _sentences(source)
     with output(target) as file:
         measured = []

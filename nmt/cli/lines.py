@@ -1,5 +1,6 @@
 """Lines in, lines out: windows of input that wait for nobody, and output files that are whole or not there."""
 
+import io
 import os
 import sys
 import threading
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from queue import Empty, Queue
+from stat import S_IMODE
 from time import monotonic
-from typing import IO
+from typing import IO, Any
 
 from nmt.data.parallel import decode_lines, read_lines
-from nmt.errors import UserError
+from nmt.errors import UsageError, UserError
 
 WINDOW = 1024  # lines at a time: enough for batches of like length, few enough for a result now and then
 _PATIENCE = 0.05  # seconds that a line waits for others to share its window
@@ -32,6 +34,8 @@ def windows(path: str | None) -> Iterator[list[str]]:
     From stdin a list ends as soon as no further line is there, so that a slow writer has its answer at once.
     """
     if path is None:
+        if sys.stdin is None:  # its number may be another file's by now
+            raise UsageError("text must come from a file or from stdin, but stdin is closed")
         yield from _as_available(_stdin_lines())
         return
     window = []
@@ -100,7 +104,8 @@ def output(path: str | None, option: str = "--output") -> Iterator[IO[bytes]]:
     """Where the lines go: stdout if ``path`` is None, else a file that appears under its name once it is complete.
 
     Until then the lines are in ``PATH.part`` beside it, which stays, with the lines that were finished, if the work is
-    interrupted or fails. What is no regular file (a pipe, /dev/null) is written to directly. ``option`` asked for it.
+    interrupted or fails; that of an earlier work stays as it is until there are new ones. The file has the permissions of the
+    one that it replaces. What is no regular file (a pipe, /dev/null) is written to directly. ``option`` asked for it.
     """
     if path is None or path == "/dev/stdout":
         yield sys.stdout.buffer
@@ -111,18 +116,34 @@ def output(path: str | None, option: str = "--output") -> Iterator[IO[bytes]]:
     direct = os.path.exists(path) and not os.path.isfile(path)  # of a pipe `target` may be no path
     written = Path(path) if direct else target.with_name(f"{target.name}.part")
     try:
-        file = written.open("wb")
+        file = written.open("wb") if direct else io.BufferedWriter(_Anew(written, "ab"))
     except OSError as error:
         raise UserError(f"`{option}` must be a file that can be written, but `{path}` is not: {error.strerror}") from error
     try:
         with file:
             yield file
+            file.flush()
+            file.raw.write(b"")  # in case that there was nothing to write
         if not direct:
+            with suppress(FileNotFoundError):
+                written.chmod(S_IMODE(target.stat().st_mode))
             os.replace(written, target)
     except BaseException:
         if not direct:
             _keep_finished(written)
         raise
+
+
+class _Anew(io.FileIO):
+    """A file that loses what it held as it is first written to."""
+
+    written = False
+
+    def write(self, data: Any, /) -> int:
+        if not self.written:
+            self.truncate(0)
+        self.written = True
+        return super().write(data)
 
 
 def _keep_finished(part: Path) -> None:

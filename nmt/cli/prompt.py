@@ -27,6 +27,7 @@ def converse(conversation: Conversation, to_line: Callable[[Translation], str], 
         while True:
             try:
                 typed = input("> ")
+                typed.encode()  # in some locales Python lets bytes that are no UTF-8 through, as halves of surrogates
                 keep()
                 for line in typed.split("\n"):  # what is pasted may have several
                     _answer(conversation, line, to_line, results)

@@ -36,10 +36,10 @@ class System:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How the time of translating was taken."""
+    """How the time of translating was taken; ``num_threads`` None: as many as what computes took by itself."""
 
     device: str
-    num_threads: int
+    num_threads: int | None
     batch_size: int
 
 
@@ -115,7 +115,8 @@ class Comparison:
     def notes(self) -> list[str]:
         """How everything was measured, a sentence or two each."""
         first, conditions = self.results[0], self.conditions
-        threads = f"{conditions.num_threads} thread{'s' * (conditions.num_threads != 1)}"
+        count = conditions.num_threads
+        threads = "threads as they came" if count is None else f"{count} thread{'s' * (count != 1)}"
         return [
             f"BLEU {first.bleu.signature}",
             f"chrF2 {first.chrf.signature}",

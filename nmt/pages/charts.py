@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nmt.pages.axis import Axis, name_axis, number_axis, power_axis
 from nmt.pages.html import Attributes, Html, element, together
+from nmt.pages.text import shortened
 
 # For light and for dark paper. Any two are at least 19 apart in CIELAB to normal sight and as Machado et al. 2009 ('A
 # physiologically-based model for simulation of color vision deficiency') simulate the three kinds of colour blindness,
@@ -132,11 +133,10 @@ def _dot(interval: Interval, number: int, across: Axis) -> Html:
     y = _TOP + _ROW * number + 32
     low, value, high = (across.pixel(bound) for bound in (interval.low, interval.value, interval.high))
     told = f"{interval.name}: {interval.value:,.2f} ({interval.low:,.2f} to {interval.high:,.2f})"
-    shown = interval.name if len(interval.name) <= _LONGEST else f"{interval.name[: _LONGEST - 1]}…"
     return element(
         "g",
         look(number),
-        element("text", {"x": _RIGHT, "y": y - 14}, shown),
+        element("text", {"x": _RIGHT, "y": y - 14}, shortened(interval.name, _LONGEST)),
         element("line", {"x1": low, "x2": high, "y1": y, "y2": y}),
         element("circle", {"cx": value, "cy": y, "r": 5}, _tooltip(told)),
     )

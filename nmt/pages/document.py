@@ -45,10 +45,8 @@ summary { cursor: pointer; padding: .25rem 0 }
 """
 
 
-def page(title: str, *body: str, language: str = "en", style: str = "") -> str:
-    """A whole HTML document with ``title`` as its heading; ``language`` is that of the page itself, such as ``en``. ``style``
-    has rules of CSS that come after those of all pages.
-    """
+def page(title: str, *body: str, style: str = "") -> str:
+    """A whole HTML document with ``title`` as its heading. ``style`` has rules of CSS that come after those of all pages."""
     head = element(
         "head",
         None,
@@ -59,7 +57,7 @@ def page(title: str, *body: str, language: str = "en", style: str = "") -> str:
         element("style", None, Html(_STYLE + PALETTE_STYLE + style)),
     )
     content = element("body", None, element("main", None, element("h1", None, title), *body))
-    return f"<!DOCTYPE html>\n{element('html', {'lang': language}, head, content)}\n"
+    return f"<!DOCTYPE html>\n{element('html', {'lang': 'en'}, head, content)}\n"
 
 
 def section(heading: str, *content: str) -> Html:
